@@ -8,17 +8,17 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Vector;
 
 /**
- * Gated delta net (arXiv 2412.06464): of every value head a state S {@code [keyDim, valueDim]}, which a token decays and corrects towards
- * its value, {@code S = e^g S; S += k ((v - S^T k) beta)^T; o = S^T q}. Queries, keys and values pass a short convolution and SiLU, queries and
- * keys then have length 1, {@code beta = sigmoid(beta(x))}, {@code g = -e^rate softplus(decay(x) + decayBias)}. The output is normed by
- * head and multiplied by {@code silu(gate(x))}.
+ * Gated delta net (arXiv 2412.06464). Every value head has a state S {@code [keyDim, valueDim]}, which a token decays and corrects towards its value,
+ * {@code S = e^g S; S += k ((v - S^T k) beta)^T; o = S^T q}. Queries, keys and values pass a short convolution and SiLU; queries and keys are then
+ * normalised to length 1, {@code beta = sigmoid(beta(x))}, {@code g = -e^rate softplus(decay(x) + decayBias)}. The output is normed by head and
+ * multiplied by {@code silu(gate(x))}.
  *
- * @param heads of queries and keys, and of values
- * @param inputs what is made of a token
- * @param convolution of queries, keys and values side by side
- * @param rate of a value head's decay, as its logarithm
- * @param decayBias of a value head
- * @param norm of a value head's outputs
+ * @param heads heads of queries and keys, and of values
+ * @param inputs linear layers applied to a token
+ * @param convolution convolution of queries, keys and values side by side
+ * @param rate logarithm of each value head's decay rate
+ * @param decayBias bias of each value head's decay
+ * @param norm norm of each value head's outputs
  * @param output all value heads to hidden
  */
 public record GatedDeltaNet(
@@ -35,14 +35,14 @@ public record GatedDeltaNet(
     public record Heads(int keys, int values, int keyDim, int valueDim) {}
 
     /**
-     * What is made of a token.
+     * The linear layers applied to a token.
      *
      * @param query hidden to all query heads
      * @param key hidden to all key heads
      * @param value hidden to all value heads
      * @param gate hidden to a factor of every output
-     * @param beta hidden to how far a value head's state is corrected
-     * @param decay hidden to how much of a value head's state stays
+     * @param beta hidden to the strength with which a value head's state is corrected
+     * @param decay hidden to the decay of a value head's state
      */
     public record Inputs(Linear query, Linear key, Linear value, Linear gate, Linear beta, Linear decay) {}
 
@@ -73,7 +73,7 @@ public record GatedDeltaNet(
         return List.of("gated delta net");
     }
 
-    /** The states of all value heads, and the tokens that the convolution still sees. */
+    /** Returns the elements of the states of all value heads and of the earlier tokens that the convolution still needs. */
     @Override
     public long stateElements(int ranks) {
         return (long) heads.values * heads.keyDim * heads.valueDim

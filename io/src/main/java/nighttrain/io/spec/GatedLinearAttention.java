@@ -9,20 +9,20 @@ import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
 
 /**
- * Gated linear attention (arXiv 2312.06635): of every head a state S {@code [keyDim, valueDim]}, whose rows a token decays each by its own factor
- * before it adds to them, {@code S = diag(e^g) S + k v^T; o = S^T q / sqrt(keyDim)} with {@code g = max(logsigmoid(decay(x)) / divisor, least)}.
- * The output is normed by head and multiplied by {@code silu(gate(x))}.
+ * Gated linear attention (arXiv 2312.06635). Every head has a state S {@code [keyDim, valueDim]}; a token decays each of its rows by its own factor
+ * before it adds to them, {@code S = diag(e^g) S + k v^T; o = S^T q / sqrt(keyDim)} with {@code g = max(logsigmoid(decay(x)) / divisor, least)}. The
+ * output is normed by head and multiplied by {@code silu(gate(x))}.
  *
- * @param heads of queries, keys and values
+ * @param heads heads of queries, keys and values
  * @param keyDim width of a query or key head
  * @param valueDim width of a value head
  * @param query hidden to all query heads
  * @param key hidden to all key heads
  * @param value hidden to all value heads
  * @param gate hidden to a factor of every output
- * @param decay hidden to how much of every row of a state stays
- * @param convolutions of queries, of keys and of values, each followed by SiLU; none where they are taken as they are
- * @param norm of a head's outputs
+ * @param decay hidden to the decay of every row of a state
+ * @param convolutions convolutions of queries, of keys and of values, each followed by SiLU; none where they are used directly
+ * @param norm norm of a head's outputs
  * @param output all heads to hidden
  */
 public record GatedLinearAttention(
@@ -41,10 +41,10 @@ public record GatedLinearAttention(
     /**
      * The logarithm of a decay, {@code max(logsigmoid(up(down(x))) / divisor, least)}.
      *
-     * @param down hidden to few numbers
-     * @param up these to a number for every key's column
-     * @param divisor of the logarithm
-     * @param least that it may be; none where it is unbounded
+     * @param down hidden to a few intermediate numbers
+     * @param up the intermediate numbers to one number for every column of the keys
+     * @param divisor divisor of the logarithm
+     * @param least lower bound of the logarithm; none where it is unbounded
      */
     public record Decay(Linear down, Linear up, double divisor, Optional<Double> least) {}
 
@@ -71,7 +71,7 @@ public record GatedLinearAttention(
         return List.of("gated linear attention");
     }
 
-    /** The states of all heads, and the tokens that convolutions still see. */
+    /** Returns the elements of the states of all heads and of the earlier tokens that convolutions still need. */
     @Override
     public long stateElements(int ranks) {
         return (long) heads * keyDim * valueDim

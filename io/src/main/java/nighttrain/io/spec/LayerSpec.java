@@ -9,12 +9,12 @@ import java.util.stream.Stream;
 import nighttrain.io.spec.Parameter.Norm;
 
 /**
- * One layer: a mixer and a feed-forward, each with what comes before and after it.
+ * One layer: a mixer and a feed-forward, each with its norms and its residual.
  *
- * @param mixerNorm what the mixer reads the stream through; none where it reads the stream itself
- * @param mixerResidual what happens to the mixer's output before it is added
- * @param feedForwardNorm as {@code mixerNorm}; none in a parallel block, whose feed-forward reads what the mixer reads
- * @param feedForwardResidual as {@code mixerResidual}
+ * @param mixerNorm norm of the residual stream before the mixer; none where the mixer reads the stream itself
+ * @param mixerResidual what is applied to the mixer's output before it is added to the stream
+ * @param feedForwardNorm like {@code mixerNorm}; none in a parallel block, whose feed-forward reads what the mixer reads
+ * @param feedForwardResidual like {@code mixerResidual}
  */
 public record LayerSpec(
         Optional<Norm> mixerNorm,
@@ -23,7 +23,7 @@ public record LayerSpec(
         Optional<Norm> feedForwardNorm,
         FeedForward feedForward,
         Residual feedForwardResidual) {
-    /** A norm before each of the two and none after: the layer of most families. */
+    /** Returns a layer with a norm before each module and none after: the layer of most families. */
     public static LayerSpec preNorm(Norm mixerNorm, Mixer mixer, Norm feedForwardNorm, FeedForward feedForward) {
         return new LayerSpec(
                 Optional.of(mixerNorm),
@@ -34,13 +34,13 @@ public record LayerSpec(
                 Residual.plain());
     }
 
-    /** Both read one norm ({@link Wiring.ParallelBlock}). */
+    /** Returns a layer whose modules both read one norm ({@link Wiring.ParallelBlock}). */
     public static LayerSpec sideBySide(Norm norm, Mixer mixer, FeedForward feedForward) {
         return new LayerSpec(
                 Optional.of(norm), mixer, Residual.plain(), Optional.empty(), feedForward, Residual.plain());
     }
 
-    /** Whether both modules may read one norm, and their outputs be added before they are summed. */
+    /** Whether both modules may read one norm, and their outputs be added before the all-reduce. */
     boolean canStandSideBySide() {
         return mixerNorm.isPresent()
                 && feedForwardNorm.isEmpty()
@@ -59,12 +59,12 @@ public record LayerSpec(
         return parameters;
     }
 
-    /** Its sizes, for people. */
+    /** The sizes of the layer, for people. */
     public String shape() {
         return mixer.shape() + ", " + feedForward.shape();
     }
 
-    /** What sets it apart, for people. */
+    /** The distinctive parts of the layer, for people. */
     public Set<String> traits() {
         Set<String> traits = new LinkedHashSet<>();
         Stream.of(mixerNorm, mixerResidual.norm(), feedForwardNorm, feedForwardResidual.norm())
@@ -79,21 +79,21 @@ public record LayerSpec(
     public sealed interface Mixer permits Attention, GatedDeltaNet, GatedLinearAttention, Mamba2 {
         List<Parameter> parameters();
 
-        /** Its sizes, for people: {@code 32 heads (8 KV) of 128}. */
+        /** The sizes of the mixer, for people: {@code 32 heads (8 KV) of 128}. */
         String shape();
 
-        /** What sets it apart, for people. */
+        /** The distinctive parts of the mixer, for people. */
         List<String> traits();
 
-        /** What one token leaves in the cache of one track, in elements. */
+        /** Returns what one token leaves in the cache of one track, in elements. */
         default long cachedElementsPerToken() {
             return 0;
         }
 
         /**
-         * What one sequence keeps of one track, however long it is, in elements.
+         * Returns what one sequence keeps in one track, whatever its length, in elements.
          *
-         * @param ranks which share the track: what several of them have counts once for each
+         * @param ranks ranks that share the track; a part held by several of them counts once for each
          */
         default long stateElements(int ranks) {
             return 0;
@@ -104,26 +104,26 @@ public record LayerSpec(
     public sealed interface FeedForward permits Mlp, MixtureOfExperts {
         List<Parameter> parameters();
 
-        /** How many of its parameters one token does not meet. */
+        /** Returns the number of parameters that one token does not use. */
         default long idleParameters() {
             return 0;
         }
 
-        /** Its sizes, for people: {@code MLP 14336}. */
+        /** The sizes of the feed-forward, for people: {@code MLP 14336}. */
         String shape();
 
-        /** What sets it apart, for people. */
+        /** The distinctive parts of the feed-forward, for people. */
         List<String> traits();
     }
 
     /**
-     * What happens to a module's output, summed over ranks, before it is added to the residual stream: {@code multiplier * norm(y)}.
+     * The operation on a module's output, summed over ranks, before it is added to the residual stream: {@code multiplier * norm(y)}.
      *
      * @param norm a norm after the module (Gemma 3, OLMo 3)
      * @param multiplier 1 for most families (Granite)
      */
     public record Residual(Optional<Norm> norm, double multiplier) {
-        /** The output as it is. */
+        /** Returns the residual that adds the output unchanged. */
         public static Residual plain() {
             return new Residual(Optional.empty(), 1);
         }
@@ -136,7 +136,7 @@ public record LayerSpec(
             return new Residual(Optional.empty(), multiplier);
         }
 
-        /** Whether nothing happens. */
+        /** Whether the output is added unchanged. */
         public boolean isPlain() {
             return norm.isEmpty() && multiplier == 1;
         }

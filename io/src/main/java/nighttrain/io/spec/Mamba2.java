@@ -8,18 +8,18 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Vector;
 
 /**
- * Mamba-2 (arXiv 2405.21060): of every head a state S {@code [stateSize, headDim]} that a token decays and adds to, {@code S = e^(-e^rate t) S +
- * in (t x)^T; y = S^T out + skip x} with {@code t = clamp(softplus(step(h) + stepBias))}. Values x, in (B) and out (C) pass a short
- * convolution and SiLU. The output is multiplied by {@code silu(gate(h))} and then normed, by group.
+ * Mamba-2 (arXiv 2405.21060). Every head has a state S {@code [stateSize, headDim]} that a token decays and adds to,
+ * {@code S = e^(-e^rate t) S + in (t x)^T; y = S^T out + skip x} with {@code t = clamp(softplus(step(h) + stepBias))}. Values x, in (B) and out (C)
+ * pass a short convolution and SiLU. The output is multiplied by {@code silu(gate(h))} and then normed, by group.
  *
- * @param heads of values, and their groups
- * @param inputs what is made of a token
- * @param convolution of values, {@code in} and {@code out} side by side
- * @param rate of a head's decay, as its logarithm
- * @param stepBias of a head
- * @param skip of a head: how much of its value passes by its state
- * @param steps the least and the most that a step may be
- * @param norm of all outputs, each group of heads by itself
+ * @param heads heads of values, and their groups
+ * @param inputs linear layers applied to a token
+ * @param convolution convolution of values, {@code in} and {@code out} side by side
+ * @param rate logarithm of each head's decay rate
+ * @param stepBias bias of each head's time step
+ * @param skip factor of each head's value that is added to its output directly
+ * @param steps least and greatest time step
+ * @param norm norm of all outputs, each group of heads by itself
  * @param output all heads to hidden
  */
 public record Mamba2(
@@ -36,24 +36,24 @@ public record Mamba2(
     /**
      * Heads of values, in groups.
      *
-     * @param count of values
+     * @param count number of heads
      * @param dim width of a head
-     * @param groups of heads, which share {@code in} and {@code out}; divides {@code count}
+     * @param groups groups of heads, which share {@code in} and {@code out}; divides {@code count}
      * @param stateSize width of {@code in} and {@code out} of one group
      */
     public record Heads(int count, int dim, int groups, int stateSize) {
-        /** Outputs of the heads of one group. */
+        /** Returns the outputs of the heads of one group. */
         public int groupValues() {
             return count / groups * dim;
         }
     }
 
     /**
-     * What is made of a token.
+     * The linear layers applied to a token.
      *
      * @param value hidden to the values of all heads
-     * @param in hidden to how values enter the states of all groups
-     * @param out hidden to how the states of all groups are read
+     * @param in hidden to the vectors by which values enter the states of all groups
+     * @param out hidden to the vectors by which the states of all groups are read
      * @param gate hidden to a factor of every output
      * @param step hidden to the length of a head's time step
      */
@@ -61,7 +61,7 @@ public record Mamba2(
 
     /** The bounds of a time step. */
     public record Steps(double least, double most) {
-        /** None. */
+        /** No bounds. */
         public static final Steps ANY = new Steps(0, Double.POSITIVE_INFINITY);
     }
 
@@ -91,7 +91,10 @@ public record Mamba2(
         return List.of("Mamba-2");
     }
 
-    /** The states of all heads, and the tokens that the convolution still sees: of a group on every rank that has heads of it. */
+    /**
+     * Returns the elements of the states of all heads and of the earlier tokens that the convolution still needs; those of a group count on every
+     * rank with heads of it.
+     */
     @Override
     public long stateElements(int ranks) {
         long values = (long) heads.count * heads.dim;

@@ -9,12 +9,12 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Vector;
 
 /**
- * Experts of which every token passes some: the sum over those that its {@link Router} chose, each times its weight, and of the shared
- * expert (arXiv 1701.06538, 2401.04088).
+ * A mixture of experts, some of which process each token: the sum of the outputs of the experts that its {@link Router} chose, each times its weight,
+ * and of the shared expert (arXiv 1701.06538, 2401.04088).
  *
- * @param activation of all experts
- * @param experts all of one size
- * @param shared what every token passes
+ * @param activation activation of all experts
+ * @param experts experts, all of one size
+ * @param shared the shared expert, which processes every token
  */
 public record MixtureOfExperts(Router router, Activation activation, List<Expert> experts, Optional<Shared> shared)
         implements FeedForward {
@@ -36,13 +36,13 @@ public record MixtureOfExperts(Router router, Activation activation, List<Expert
     }
 
     /**
-     * An MLP that every token passes.
+     * An MLP that processes every token.
      *
-     * @param gate one output, whose sigmoid the MLP's is multiplied by (Qwen 3.5); none where it counts whole
+     * @param gate linear layer with one output, whose sigmoid multiplies the MLP's output (Qwen 3.5); none where the output is added unchanged
      */
     public record Shared(Mlp mlp, Optional<Linear> gate) {}
 
-    /** What stands between an expert's products. */
+    /** The function between an expert's matrix products. */
     public sealed interface Activation {
         /** {@code f(gate) * up}, or {@code f(up)} without a gate. */
         record Plain(Mlp.Activation function) implements Activation {}
@@ -52,19 +52,19 @@ public record MixtureOfExperts(Router router, Activation activation, List<Expert
     }
 
     /**
-     * Which experts a token passes, and what each one's output is multiplied by. From scores of all experts, {@code s = score(logits(x))}, the {@code chosen}
-     * best are taken; of equal ones those of lower numbers.
+     * Chooses the experts of a token and the weights of their outputs. All experts get scores, {@code s = score(logits(x))}; the {@code chosen} best
+     * are taken, those of lower numbers among equal ones.
      *
-     * @param norm of what the router reads (Gemma 4); none where it reads what the experts read
-     * @param logits hidden to one logit an expert
-     * @param logitCap bounds logits to {@code cap * tanh(logits / cap)}; 0 for none
-     * @param score logits to scores
-     * @param correction added to the scores for the choice alone (DeepSeek V3)
-     * @param groups which of the experts may be chosen
-     * @param chosen experts that a token passes
+     * @param norm norm of the router's input (Gemma 4); none where the router reads what the experts read
+     * @param logits hidden to one logit per expert
+     * @param logitCap cap of logits, {@code cap * tanh(logits / cap)}; 0 for none
+     * @param score function from logits to scores
+     * @param correction added to the scores for the choice only (DeepSeek V3)
+     * @param groups groups that limit the choice of experts
+     * @param chosen number of experts that process a token
      * @param renormalized whether the weights of the chosen are divided by their sum
      * @param scaling factor of all weights; 1 for most families
-     * @param expertScales factors of the experts' weights (Gemma 4)
+     * @param expertScales factors of each expert's weight (Gemma 4)
      */
     public record Router(
             Optional<Norm> norm,
@@ -77,27 +77,28 @@ public record MixtureOfExperts(Router router, Activation activation, List<Expert
             boolean renormalized,
             double scaling,
             Optional<Vector> expertScales) {
-        /** How logits become weights. */
+        /** How scores are computed from logits. */
         public enum Score {
             /** Softmax over all experts (Qwen 3, Mixtral). */
             SOFTMAX,
             /** Softmax over the chosen ones (gpt-oss, Granite). */
             SOFTMAX_OF_CHOSEN,
-            /** Of each on its own (DeepSeek V3). */
+            /** Sigmoid of each logit (DeepSeek V3). */
             SIGMOID
         }
 
         /**
-         * Experts in {@code count} equal groups, of which the {@code chosen} best may be used: those whose two best experts have the largest sum.
+         * Experts in {@code count} equal groups. Only experts of the {@code chosen} best groups may be chosen: those whose two best experts have the
+         * largest sum.
          */
         public record Groups(int count, int chosen) {}
 
-        /** Scores over all experts by softmax: as they are, or divided by their sum. */
+        /** Returns a router with softmax over all experts; its weights are used as they are or divided by their sum. */
         public static Router softmax(Linear logits, int chosen, boolean renormalized) {
             return plain(logits, Score.SOFTMAX, chosen, renormalized);
         }
 
-        /** The best logits, which softmax turns into weights. */
+        /** Returns a router that takes the best logits and turns them into weights by softmax. */
         public static Router softmaxOfChosen(Linear logits, int chosen) {
             return plain(logits, Score.SOFTMAX_OF_CHOSEN, chosen, false);
         }
@@ -116,13 +117,13 @@ public record MixtureOfExperts(Router router, Activation activation, List<Expert
                     Optional.empty());
         }
 
-        /** The same with logits bounded. */
+        /** Returns the same router with capped logits. */
         public Router cappedTo(double cap) {
             return new Router(
                     norm, logits, cap, score, correction, groups, chosen, renormalized, scaling, expertScales);
         }
 
-        /** What every rank has whole. */
+        /** Returns the parameters that every rank holds whole. */
         public List<Parameter> parameters() {
             List<Parameter> parameters = new ArrayList<>();
             norm.ifPresent(parameters::add);
@@ -161,7 +162,7 @@ public record MixtureOfExperts(Router router, Activation activation, List<Expert
         return parameters;
     }
 
-    /** Those of the experts that a token does not pass. */
+    /** Returns the parameters of the experts that do not process a token. */
     @Override
     public long idleParameters() {
         return (experts.size() - router.chosen()) * experts.get(0).size();

@@ -29,7 +29,7 @@ public record Mlp(Activation activation, Optional<Linear> gate, Linear up, Linea
             this.gated = gated;
         }
 
-        /** As people call it, and it with a gate. */
+        /** Returns the usual name of the activation, alone or with a gate. */
         String label(boolean isGated) {
             return isGated ? gated : plain;
         }

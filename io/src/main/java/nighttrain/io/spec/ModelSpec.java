@@ -14,20 +14,20 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Table;
 
 /**
- * What a model is made of: all that an engine, a planner or a loader needs to know of its {@code config.json}.
+ * The structure of a model: all that an engine, a planner or a loader needs to know from its {@code config.json}.
  *
- * <p>Of a model of tracks, {@code layers} are those of <em>one</em> track; the others are alike.
+ * <p>In a model of tracks, {@code layers} are those of <em>one</em> track; the others are alike.
  *
- * @param modelType {@code model_type} as written
+ * @param modelType {@code model_type} as in the file
  * @param maxPositions longest context, in tokens
  * @param embedding tokens to the residual stream
- * @param layers in order; one size of residual stream throughout
+ * @param layers layers in order; the residual stream has the same width throughout
  * @param wiring how layers and tracks are wired together
- * @param finalNorm what the head reads the stream through
+ * @param finalNorm norm of the stream before the head
  * @param head the stream to logits
- * @param spellings other ways in which published checkpoints begin tensor names
- * @param quantization of the checkpoint's weights, where they are stored in 8 bits
- * @param kept what an engine is asked to keep numbers in
+ * @param spellings other prefixes of tensor names in published checkpoints
+ * @param quantization quantisation of the checkpoint's weights, where they are stored in 8 bits
+ * @param kept formats in which an engine is asked to keep numbers
  */
 public record ModelSpec(
         String modelType,
@@ -41,16 +41,16 @@ public record ModelSpec(
         Optional<Quantization> quantization,
         Kept kept) {
     /**
-     * What an engine is asked to keep numbers in.
+     * The formats in which an engine is asked to keep numbers.
      *
-     * @param weights which of them in 8 bits
-     * @param states of recurrent mixers
+     * @param weights weights to keep in 8 bits
+     * @param states format of the states of recurrent mixers
      */
     public record Kept(WeightFormat.Choice weights, KvFormat.Choice keysAndValues, StateFormat states) {
         static final Kept PLAIN = new Kept(WeightFormat.Choice.NONE, KvFormat.Choice.BF16, StateFormat.FP32);
     }
 
-    /** Of weights that are stored as they are. */
+    /** Creates the spec of a model whose weights are stored unquantised. */
     public ModelSpec(
             String modelType,
             int maxPositions,
@@ -81,7 +81,7 @@ public record ModelSpec(
         }
     }
 
-    /** Width of the residual stream, of one track. */
+    /** Width of the residual stream of one track. */
     public int hiddenSize() {
         return embedding.tokens().cols();
     }
@@ -95,30 +95,30 @@ public record ModelSpec(
         return wiring.hasTracks();
     }
 
-    /** Tracks in all; 1 for a model without any. */
+    /** Number of tracks; 1 for a model without any. */
     public int trackCount() {
         return wiring.tracks();
     }
 
-    /** The same with another head. */
+    /** Returns the same model with another head. */
     public ModelSpec withHead(Head other) {
         return new ModelSpec(
                 modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization, kept);
     }
 
-    /** The same with another embedding. */
+    /** Returns the same model with another embedding. */
     public ModelSpec withEmbedding(Embedding other) {
         return new ModelSpec(
                 modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, kept);
     }
 
-    /** The same with other spellings. */
+    /** Returns the same model with other spellings. */
     public ModelSpec withSpellings(List<Spelling> other) {
         return new ModelSpec(
                 modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, kept);
     }
 
-    /** The same with weights that are stored so. */
+    /** Returns the same model with weights stored in this quantisation. */
     public ModelSpec withQuantization(Quantization other) {
         return new ModelSpec(
                 modelType,
@@ -133,17 +133,17 @@ public record ModelSpec(
                 kept);
     }
 
-    /** The same with weights that an engine keeps so. */
+    /** Returns the same model with this choice of weights that an engine keeps in 8 bits. */
     public ModelSpec with(WeightFormat.Choice other) {
         return with(new Kept(other, kept.keysAndValues, kept.states));
     }
 
-    /** The same with keys and values that an engine keeps so. */
+    /** Returns the same model with this choice of the format of keys and values. */
     public ModelSpec with(KvFormat.Choice other) {
         return with(new Kept(kept.weights, other, kept.states));
     }
 
-    /** The same with states that an engine keeps so. */
+    /** Returns the same model with this format of states. */
     public ModelSpec with(StateFormat other) {
         return with(new Kept(kept.weights, kept.keysAndValues, other));
     }
@@ -153,17 +153,17 @@ public record ModelSpec(
                 modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, other);
     }
 
-    /** Which weights an engine keeps in 8 bits. */
+    /** The choice of weights that an engine keeps in 8 bits. */
     public WeightFormat.Choice weights() {
         return kept.weights;
     }
 
-    /** What an engine keeps the states of recurrent mixers in. */
+    /** The format in which an engine keeps the states of recurrent mixers. */
     public StateFormat states() {
         return kept.states;
     }
 
-    /** What an engine keeps keys and values in. */
+    /** The format in which an engine keeps keys and values. */
     public KvFormat kvFormat() {
         return switch (kept.keysAndValues) {
             case BF16 -> KvFormat.PLAIN;
@@ -173,7 +173,7 @@ public record ModelSpec(
         };
     }
 
-    /** What an engine keeps the weights of a layer's matrix in, which is made of {@code parts}. */
+    /** Returns the format in which an engine keeps the weights of a layer's matrix that consists of {@code parts}. */
     public WeightFormat formatOf(List<Linear> parts) {
         boolean wanted = switch (kept.weights) {
             case NONE -> false;
@@ -186,7 +186,10 @@ public record ModelSpec(
         return wanted && parts.stream().allMatch(this::isQuantizable) ? WeightFormat.FP8 : WeightFormat.PLAIN;
     }
 
-    /** Leaving these takes 8 to 31 % off what rounding all layers costs, and a step computes them of output rows alone (DECISIONS.md). */
+    /**
+     * Keeping these in bf16 takes 8 to 31 % off the KL divergence that rounding all layers costs, and a step computes them for output rows only
+     * (DECISIONS.md).
+     */
     private boolean isOfLastFeedForward(Linear linear) {
         return layers.get(layers.size() - 1).feedForward().parameters().contains(linear);
     }
@@ -198,7 +201,7 @@ public record ModelSpec(
                         .allMatch(spelling -> quantization.get().covers(spelling.of(module)));
     }
 
-    /** All that it has learned, those of tracks once. */
+    /** Returns all parameters of the model; those of tracks once. */
     public List<Parameter> parameters() {
         List<Parameter> parameters = new ArrayList<>(embedding.parameters());
         layers.forEach(layer -> parameters.addAll(layer.parameters()));
@@ -208,7 +211,7 @@ public record ModelSpec(
         return parameters;
     }
 
-    /** Every tensor of a checkpoint of this model, each once, with all tracks' names. */
+    /** Returns every tensor of a checkpoint of this model once, with the names of all tracks. */
     public Collection<TensorSpec> tensors() {
         Map<String, TensorSpec> tensors = new LinkedHashMap<>();
         for (Parameter parameter : parameters()) {
@@ -222,12 +225,12 @@ public record ModelSpec(
         return tensors.values();
     }
 
-    /** The parameters of all its tensors. */
+    /** Returns the number of parameters in all its tensors. */
     public long parameterCount() {
         return tensors().stream().mapToLong(TensorSpec::size).sum();
     }
 
-    /** Of these, those that one token meets: all but those of the experts that it does not pass. */
+    /** Returns the number of parameters that one token uses: all except those of the experts that do not process it. */
     public long activeParameterCount() {
         return parameterCount()
                 - trackCount()
@@ -236,7 +239,7 @@ public record ModelSpec(
                                 .sum();
     }
 
-    /** KV cache of one token over all layers and tracks, in elements. */
+    /** Returns the KV cache of one token over all layers and tracks, in elements. */
     public long kvElementsPerToken() {
         return trackCount()
                 * layers.stream()
@@ -244,7 +247,7 @@ public record ModelSpec(
                         .sum();
     }
 
-    /** What one sequence keeps over all layers and tracks, however long it is, in elements. */
+    /** Returns what one sequence keeps over all layers and tracks, whatever its length, in elements. */
     public long stateElementsPerSequence() {
         return trackCount()
                 * layers.stream()
@@ -252,12 +255,12 @@ public record ModelSpec(
                         .sum();
     }
 
-    /** The same in bytes. */
+    /** Returns what one sequence keeps over all layers and tracks, whatever its length, in bytes. */
     public long stateBytesPerSequence() {
         return stateElementsPerSequence() * kept.states.bytes();
     }
 
-    /** What sets its parts apart, for people: {@code RMSNorm, SwiGLU, RoPE}. */
+    /** Returns the distinctive parts of the model, for people: {@code RMSNorm, SwiGLU, RoPE}. */
     public Set<String> traits() {
         Set<String> traits = new LinkedHashSet<>();
         layers.forEach(layer -> traits.addAll(layer.traits()));
@@ -266,19 +269,19 @@ public record ModelSpec(
     }
 
     /**
-     * Tokens to the first residual stream, {@code scale * tokens[id] + positions[position]}.
+     * Maps tokens to the first residual stream, {@code scale * tokens[id] + positions[position]}.
      *
      * @param tokens {@code [vocabulary, hidden]}
      * @param scale 1 for most families; Gemma's is {@code sqrt(hidden)}
      * @param positions {@code [positions, hidden]}, where they are learned
      */
     public record Embedding(Table tokens, double scale, Optional<Table> positions) {
-        /** Of tokens alone, as they are. */
+        /** Returns an embedding of tokens only, with scale 1. */
         public static Embedding of(Table tokens) {
             return new Embedding(tokens, 1, Optional.empty());
         }
 
-        /** The same times {@code factor}. */
+        /** Returns the same embedding times {@code factor}. */
         public Embedding times(double factor) {
             return new Embedding(tokens, factor, positions);
         }
@@ -291,35 +294,35 @@ public record ModelSpec(
     }
 
     /**
-     * The last normed stream to logits, {@code output(x) / divisor}, capped where there is a cap to {@code cap * tanh(logits / cap)}.
+     * Maps the last normed stream to logits, {@code output(x) / divisor}; with a cap they become {@code cap * tanh(logits / cap)}.
      *
-     * @param own the linear layer as a checkpoint that ties nothing has it
-     * @param tiedTo the table whose rows take the place of its weight; its bias stays its own
+     * @param own the head's own linear layer, as in a checkpoint without tied weights
+     * @param tiedTo table whose rows replace the layer's weight; the layer keeps its own bias
      * @param divisor 1 for most families (Granite's {@code logits_scaling})
-     * @param softCap the bound that logits come near and never pass (Gemma); 0 for none
+     * @param softCap bound that logits approach but never exceed (Gemma); 0 for none
      */
     public record Head(Linear own, Optional<Table> tiedTo, double divisor, double softCap) {
-        /** With {@code tied}, rows of {@code tokens} for its weight. */
+        /** Returns a head; with {@code tied}, its weight is rows of {@code tokens}. */
         public static Head of(Linear own, boolean tied, Table tokens) {
             return new Head(own, tied ? Optional.of(tokens) : Optional.empty(), 1, 0);
         }
 
-        /** The same with a weight of its own. */
+        /** Returns the same head with a weight of its own. */
         public Head untied() {
             return new Head(own, Optional.empty(), divisor, softCap);
         }
 
-        /** The same with logits divided. */
+        /** Returns the same head with logits divided. */
         public Head dividedBy(double other) {
             return new Head(own, tiedTo, other, softCap);
         }
 
-        /** The same with logits capped. */
+        /** Returns the same head with logits capped. */
         public Head cappedTo(double cap) {
             return new Head(own, tiedTo, divisor, cap);
         }
 
-        /** The layer that computes logits. */
+        /** Returns the layer that computes logits. */
         public Linear output() {
             return tiedTo.map(table -> own.withWeight(table.name())).orElse(own);
         }
@@ -330,13 +333,13 @@ public record ModelSpec(
     }
 
     /**
-     * Another way in which checkpoints of a family write tensor names: {@code to} in the place of {@code from} at their beginning.
+     * Another spelling of tensor names in checkpoints of a family: the prefix {@code to} replaces {@code from}.
      */
     public record Spelling(String from, String to) {
-        /** Names as a model's spec has them. */
+        /** The spelling of a model's spec. */
         public static final Spelling CANONICAL = new Spelling("", "");
 
-        /** {@code name} in this spelling. */
+        /** Returns {@code name} in this spelling. */
         public String of(String name) {
             return name.startsWith(from) ? to + name.substring(from.length()) : name;
         }

@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** What a model has learned: every part of it is made of these. */
+/** A learned parameter; every part of a model consists of these. */
 public sealed interface Parameter {
-    /** The tensors that a checkpoint keeps it in; parameters may share one. */
+    /** Returns the tensors in which a checkpoint stores it; parameters may share one. */
     List<TensorSpec> tensors();
 
-    /** The numbers that are its own, whatever else is in its tensors. */
+    /** Returns the number of its own elements, without those of other parameters in its tensors. */
     long elements();
 
     /**
@@ -21,15 +21,15 @@ public sealed interface Parameter {
      */
     record Linear(String weight, Optional<String> bias, int outputs, int inputs, Storage storage) implements Parameter {
         /**
-         * Where a layer's outputs are within its tensors, which may hold several layers'.
+         * The location of a layer's outputs in its tensors, which may hold several layers.
          *
-         * @param firstOutput of the tensors' outputs
-         * @param order how the layer's outputs lie there from the first on
-         * @param outputs of the tensors
-         * @param inputsFirst the weight is stored as {@code [inputs, outputs]} (GPT-2)
+         * @param firstOutput index of the layer's first output among the tensors' outputs
+         * @param order order of the layer's outputs in the tensors, from the first on
+         * @param outputs all outputs of the tensors
+         * @param inputsFirst whether the weight is stored as {@code [inputs, outputs]} (GPT-2)
          */
         public record Storage(int firstOutput, Order order, int outputs, boolean inputsFirst) {
-            /** Of neighbouring outputs. */
+            /** Creates the storage of contiguous outputs. */
             public Storage(int firstOutput, int outputs, boolean inputsFirst) {
                 this(firstOutput, Order.ADJACENT, outputs, inputsFirst);
             }
@@ -39,18 +39,18 @@ public sealed interface Parameter {
             }
         }
 
-        /** How a layer's outputs lie in its tensors. */
+        /** The order of a layer's outputs in its tensors. */
         public sealed interface Order {
-            /** One after the other. */
+            /** Contiguous outputs. */
             Order ADJACENT = new Adjacent();
 
-            /** Where an output is, counted from where the first is. */
+            /** Returns the position of an output relative to the first. */
             long place(long output);
 
-            /** How many outputs from this one on lie one after the other, itself included. */
+            /** Returns how many outputs from this one on are contiguous, itself included. */
             long together(long output);
 
-            /** One after the other. */
+            /** Contiguous outputs. */
             record Adjacent() implements Order {
                 @Override
                 public long place(long output) {
@@ -63,7 +63,7 @@ public sealed interface Parameter {
                 }
             }
 
-            /** In runs of {@code length}, one every {@code stride}: of every head, say, between which another layer's lie. */
+            /** Runs of {@code length} outputs, one every {@code stride}: for example, the outputs of every head with another layer's between them. */
             record Runs(int length, int stride) implements Order {
                 @Override
                 public long place(long output) {
@@ -77,8 +77,8 @@ public sealed interface Parameter {
             }
 
             /**
-             * In heads of {@code headDim}, of which those that rotary positions turn together are stored side by side, {@code (2i, 2i + 1)}, and seen
-             * half a head apart, {@code (i, i + headDim / 2)}.
+             * Heads of {@code headDim} outputs. The two outputs that rotary positions rotate together are stored side by side, {@code (2i, 2i + 1)},
+             * and are used half a head apart, {@code (i, i + headDim / 2)}.
              */
             record PairsApart(int headDim) implements Order {
                 @Override
@@ -95,7 +95,7 @@ public sealed interface Parameter {
             }
         }
 
-        /** Tensors of its own: {@code name.weight} and, where it has one, {@code name.bias}. */
+        /** Returns a layer with tensors of its own: {@code name.weight} and, where it has a bias, {@code name.bias}. */
         public static Linear of(String name, int outputs, int inputs, boolean hasBias) {
             return new Linear(
                     name + ".weight",
@@ -105,12 +105,12 @@ public sealed interface Parameter {
                     new Storage(0, outputs, false));
         }
 
-        /** The same, of which {@code stored} tells more. */
+        /** Returns the same layer with this storage. */
         public Linear storedAs(Storage stored) {
             return new Linear(weight, bias, outputs, inputs, stored);
         }
 
-        /** The same with another tensor for W. */
+        /** Returns the same layer with another tensor for W. */
         public Linear withWeight(String tensor) {
             return new Linear(tensor, bias, outputs, inputs, storage);
         }
@@ -132,11 +132,11 @@ public sealed interface Parameter {
     /**
      * A norm over the last dimension.
      *
-     * @param kind its equation
-     * @param weight the weight's tensor, {@code [size]}
-     * @param bias the bias's tensor, {@code [size]}; of LayerNorm, which may do without
+     * @param kind equation of the norm
+     * @param weight tensor of the weight, {@code [size]}
+     * @param bias tensor of the bias, {@code [size]}; only for LayerNorm, where it is optional
      * @param epsilon added to the mean square, or to the variance
-     * @param onePlusWeight multiplies by {@code 1 + w} (Gemma, Qwen 3.5) instead of {@code w}
+     * @param onePlusWeight whether it multiplies by {@code 1 + w} (Gemma, Qwen 3.5) instead of {@code w}
      */
     record Norm(Kind kind, String weight, Optional<String> bias, int size, double epsilon, boolean onePlusWeight)
             implements Parameter {
@@ -153,29 +153,29 @@ public sealed interface Parameter {
                 this.label = label;
             }
 
-            /** As people call it. */
+            /** Returns the usual name. */
             public String label() {
                 return label;
             }
         }
 
-        /** RMSNorm whose weight is {@code name.weight}. */
+        /** Returns an RMSNorm whose weight is {@code name.weight}. */
         public static Norm rms(String name, int size, double epsilon) {
             return new Norm(Kind.RMS, name + ".weight", Optional.empty(), size, epsilon, false);
         }
 
-        /** LayerNorm whose weight is {@code name.weight}, and its bias {@code name.bias}. */
+        /** Returns a LayerNorm whose weight is {@code name.weight}, with the bias {@code name.bias}, if any. */
         public static Norm layer(String name, int size, double epsilon, boolean hasBias) {
             Optional<String> bias = hasBias ? Optional.of(name + ".bias") : Optional.empty();
             return new Norm(Kind.LAYER, name + ".weight", bias, size, epsilon, false);
         }
 
-        /** The same with another tensor for the weight. */
+        /** Returns the same norm with another tensor for the weight. */
         public Norm withWeight(String tensor) {
             return new Norm(kind, tensor, bias, size, epsilon, onePlusWeight);
         }
 
-        /** The same, multiplying by {@code 1 + w}. */
+        /** Returns the same norm, multiplying by {@code 1 + w}. */
         public Norm withOnePlusWeight() {
             return new Norm(kind, weight, bias, size, epsilon, true);
         }
@@ -195,14 +195,14 @@ public sealed interface Parameter {
     }
 
     /**
-     * A causal convolution of every channel by itself, {@code y[t, c] = b[c] + sum over j < width of w[c, j] x[t - width + 1 + j, c]}.
+     * A causal convolution of each channel separately, {@code y[t, c] = b[c] + sum over j < width of w[c, j] x[t - width + 1 + j, c]}.
      *
-     * @param weight the weights' tensor, {@code [channels, 1, width]}
-     * @param bias the bias's tensor, {@code [channels]}
-     * @param width how many of the latest tokens an output sees, its own included
+     * @param weight tensor of the weights, {@code [channels, 1, width]}
+     * @param bias tensor of the bias, {@code [channels]}
+     * @param width number of latest tokens that an output depends on, its own included
      */
     record Convolution(String weight, Optional<String> bias, int channels, int width) implements Parameter {
-        /** Without a bias, its weight {@code name.weight}. */
+        /** Returns a convolution without a bias, whose weight is {@code name.weight}. */
         public static Convolution of(String name, int channels, int width) {
             return new Convolution(name + ".weight", Optional.empty(), channels, width);
         }
@@ -220,16 +220,16 @@ public sealed interface Parameter {
             return (long) channels * elementsPerChannel();
         }
 
-        /** Its weights and, where it has one, its bias. */
+        /** Number of weights of a channel and, where it has one, its bias. */
         public int elementsPerChannel() {
             return width + (bias.isPresent() ? 1 : 0);
         }
     }
 
     /**
-     * Rows that are looked up.
+     * A table of rows that are looked up.
      *
-     * @param name its tensor, {@code [rows, cols]}
+     * @param name tensor of the table, {@code [rows, cols]}
      */
     record Table(String name, int rows, int cols) implements Parameter {
         @Override
@@ -244,10 +244,10 @@ public sealed interface Parameter {
     }
 
     /**
-     * A number for each of {@code size} things, heads or experts.
+     * One number for each of {@code size} heads or experts.
      *
-     * @param name its tensor, {@code [size]}
-     * @param neutral what dummy weights fill it with
+     * @param name tensor of the numbers, {@code [size]}
+     * @param neutral fill of dummy weights
      */
     record Vector(String name, int size, TensorSpec.Fill neutral) implements Parameter {
         @Override

@@ -3,14 +3,14 @@ package nighttrain.io.spec;
 /**
  * Rotary position embedding (arXiv 2104.09864).
  *
- * @param dims leading dimensions of a head that are turned by position; even
+ * @param dims leading dimensions of a head that are rotated by position; even
  * @param theta base of the frequencies
- * @param scaling how they are stretched
+ * @param scaling scaling of the frequencies
  */
 public record Rope(int dims, double theta, Scaling scaling) {
-    /** How rotary frequencies are stretched beyond the context a model was first trained on ({@code rope_scaling}). */
+    /** The scaling of rotary frequencies beyond the context a model was first trained on ({@code rope_scaling}). */
     public sealed interface Scaling {
-        /** Frequencies as they are: {@code theta^(-2i/d)}. */
+        /** Unscaled frequencies: {@code theta^(-2i/d)}. */
         record None() implements Scaling {}
 
         /** Every frequency divided by {@code factor} (position interpolation, arXiv 2306.15595). */
@@ -24,12 +24,11 @@ public record Rope(int dims, double theta, Scaling scaling) {
                 implements Scaling {}
 
         /**
-         * YaRN (arXiv 2309.00071): dimensions that turn more than {@code betaFast} times over {@code originalMaxPositions} keep their
-         * frequency, those that turn less than {@code betaSlow} times have it divided by {@code factor}, those between are
-         * interpolated by their number.
+         * YaRN (arXiv 2309.00071): dimensions that rotate more than {@code betaFast} times over {@code originalMaxPositions} keep their frequency;
+         * those that rotate less than {@code betaSlow} times have it divided by {@code factor}; those between are interpolated by their index.
          *
-         * @param truncate whether the numbers between which that happens are rounded outwards
-         * @param attentionFactor of cosines and sines
+         * @param truncate whether the two bounds of that interpolation are rounded outwards
+         * @param attentionFactor factor of cosines and sines
          */
         record Yarn(
                 double factor,

@@ -1,9 +1,9 @@
 package nighttrain.io.spec;
 
-/** What an engine keeps the states of recurrent mixers in between tokens; it computes in fp32 either way. */
+/** The format in which an engine keeps the states of recurrent mixers between tokens; it computes in fp32 either way. */
 public enum StateFormat {
     FP32(4),
-    /** Half the memory; each token adds to what is left of the tokens before, rounded to 8 bits. */
+    /** Half the memory; each token adds to the decayed sum of the tokens before, rounded to 8 significant bits. */
     BF16(2);
 
     private final int bytes;
@@ -12,7 +12,7 @@ public enum StateFormat {
         this.bytes = bytes;
     }
 
-    /** Of an element. */
+    /** Bytes of an element. */
     public int bytes() {
         return bytes;
     }

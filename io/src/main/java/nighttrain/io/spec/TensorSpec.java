@@ -7,15 +7,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A tensor as a checkpoint stores it.
+ * A tensor as stored in a checkpoint.
  *
- * @param name of a track's tensor with {@link #TRACK} where the track's number stands; of one that is stacked in a larger tensor, as
- *     {@link Stacked} writes it
+ * @param name name of the tensor; for a track's tensor {@link #TRACK} is in the place of the track's number; for one stacked in a larger tensor, in
+ *     the form of {@link Stacked}
  * @param shape sizes of the dimensions, outermost first
- * @param fill what dummy weights fill it with, so that activations keep a sane size through any number of layers
+ * @param fill values of dummy weights, chosen so that activations keep a sane size through any number of layers
  */
 public record TensorSpec(String name, List<Long> shape, Fill fill) {
-    /** Stands for the number of a track in names. */
+    /** Placeholder of a track's number in names. */
     public static final String TRACK = "{track}";
 
     /** Kinds of dummy values. */
@@ -38,41 +38,41 @@ public record TensorSpec(String name, List<Long> shape, Fill fill) {
         return shape.stream().reduce(1L, Math::multiplyExact);
     }
 
-    /** Whether every track has one. */
+    /** Whether every track has such a tensor. */
     public boolean isPerTrack() {
         return name.contains(TRACK);
     }
 
-    /** The one of {@code track}. */
+    /** Returns the tensor of {@code track}. */
     public TensorSpec ofTrack(int track) {
         return new TensorSpec(ofTrack(name, track), shape, fill);
     }
 
     /**
-     * A tensor that is stored as one of several that are alike, stacked in one of a dimension more: {@code name[2/8]} is the third of the
-     * eight in {@code name}.
+     * The name of a tensor that is one of several of the same shape, stacked in a tensor with one more dimension: {@code name[2/8]} is the third of
+     * the eight in {@code name}.
      *
-     * @param name of the tensor that holds all of them
+     * @param name name of the tensor that holds all of them
      */
     public record Stacked(String name, int index, int count) {
         private static final Pattern FORM = Pattern.compile("(.+)\\[(\\d+)/(\\d+)]");
 
-        /** The name of tensor {@code index} of {@code count} that are stacked in {@code name}. */
+        /** Returns the name of tensor {@code index} of {@code count} stacked in {@code name}. */
         public static String in(String name, int index, int count) {
             return name + "[" + index + "/" + count + "]";
         }
 
-        /** The name of a track's tensor, of {@code tracks} that are stacked in {@code name}. */
+        /** Returns the name of a track's tensor, one of {@code tracks} stacked in {@code name}. */
         public static String byTrack(String name, int tracks) {
             return name + "[" + TRACK + "/" + tracks + "]";
         }
 
-        /** The name of the stored tensor that holds {@code name}: that tensor itself, where it is not stacked. */
+        /** Returns the name of the stored tensor that holds {@code name}: {@code name} itself, where it is not stacked. */
         public static String whole(String name) {
             return of(name).map(Stacked::name).orElse(name);
         }
 
-        /** What {@code name} says, where it has this form. */
+        /** Parses {@code name}; empty where it does not have this form. */
         public static Optional<Stacked> of(String name) {
             Matcher form = FORM.matcher(name);
             return form.matches()
@@ -82,7 +82,7 @@ public record TensorSpec(String name, List<Long> shape, Fill fill) {
         }
     }
 
-    /** {@code name} as the tensor of {@code track} is called. */
+    /** Returns {@code name} with the number of {@code track} inserted. */
     public static String ofTrack(String name, int track) {
         return name.replace(TRACK, Integer.toString(track));
     }

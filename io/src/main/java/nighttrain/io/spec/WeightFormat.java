@@ -1,28 +1,28 @@
 package nighttrain.io.spec;
 
-/** The numbers in which a device keeps the weights of a linear layer and multiplies by them. */
+/** The number format in which a device keeps and multiplies the weights of a linear layer. */
 public enum WeightFormat {
-    /** Those that the device computes in: bf16 on GPUs, fp32 on CPUs. */
+    /** The format in which the device computes: bf16 on GPUs, fp32 on CPUs. */
     PLAIN,
-    /** e4m3, weights with a scale for every output, what they are multiplied by with a scale for every token. */
+    /** e4m3: weights have a scale for every output, inputs a scale for every token. */
     FP8;
 
-    /** GPUs multiply matrices in 8 bits whose sides are multiples of this. */
+    /** GPUs multiply 8-bit matrices only if their sides are multiples of this. */
     public static final int FP8_UNIT = 16;
 
-    /** This, or {@link #PLAIN} where the matrix has sides that 8 bits do not serve. */
+    /** Returns this format, or {@link #PLAIN} where a side of the matrix is not a multiple of {@link #FP8_UNIT}. */
     public WeightFormat of(int outputs, int inputs) {
         return outputs % FP8_UNIT == 0 && inputs % FP8_UNIT == 0 ? this : PLAIN;
     }
 
-    /** Which of a model's weights are {@link #FP8}. */
+    /** The choice of a model's weights that are {@link #FP8}. */
     public enum Choice {
-        /** Those that the checkpoint stores in 8 bits with a scale for a tensor or for every output. */
+        /** Weights that the checkpoint stores in 8 bits with a scale for a tensor or for every output. */
         AUTO,
         NONE,
         /**
-         * Those of all layers, but for modules that the checkpoint says to leave or, where it is not quantised, the last layer's
-         * feed-forward; embeddings and head stay, too.
+         * Weights of all layers, except modules that the checkpoint excludes or, where it is not quantised, the last layer's feed-forward; embeddings
+         * and head are excluded, too.
          */
         FP8
     }

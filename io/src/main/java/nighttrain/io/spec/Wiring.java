@@ -4,27 +4,27 @@ import java.util.List;
 import nighttrain.io.spec.Parameter.Linear;
 
 /**
- * How layers and tracks are wired together. What each computes is the engine's business: there is one architecture for every wiring.
+ * The wiring of layers and tracks: their data flow. There is one architecture for every wiring; an engine decides how to compute it.
  */
 public sealed interface Wiring {
-    /** How the streams of all tracks become one. */
+    /** How the streams of all tracks are combined into one. */
     enum Combine {
         MEAN,
         SUM
     }
 
-    /** Independent tracks; 1 for a model without any. */
+    /** Number of independent tracks; 1 for a model without any. */
     int tracks();
 
-    /** Whether every layer is there once a track, one track being possible. */
+    /** Whether every layer exists once per track; a model may have a single track. */
     boolean hasTracks();
 
-    /** What it has learned beyond layers. */
+    /** Returns the parameters beyond those of layers. */
     default List<Parameter> parameters() {
         return List.of();
     }
 
-    /** Whether tracks are normed each before they become the stream that the head reads, which is normed no more. */
+    /** Whether each track is normed before the tracks are combined into the stream that the head reads, which then has no further norm. */
     default boolean normsTracks() {
         return false;
     }
@@ -62,7 +62,7 @@ public sealed interface Wiring {
         }
     }
 
-    /** Layers of tracks, which ranks have whole. */
+    /** Layers of tracks; a rank holds whole tracks. */
     sealed interface OfTracks extends Wiring {
         @Override
         default boolean hasTracks() {
@@ -79,22 +79,22 @@ public sealed interface Wiring {
     /**
      * Ladder residual (arXiv 2501.06589).
      *
-     * @param ladderLayers the last layers that are ladder layers, those before being dense
+     * @param ladderLayers number of last layers that are ladder layers; those before are dense
      */
     record Ladder(int ladderLayers) implements Whole {}
 
     /**
      * Parallel Track (arXiv 2602.07306).
      *
-     * @param blockDepth layers after which the streams of all tracks become one
-     * @param combine how
+     * @param blockDepth number of layers after which the streams of all tracks are combined
+     * @param combine how they are combined
      */
     record ParallelTrack(int tracks, int blockDepth, Combine combine) implements OfTracks {}
 
     /**
-     * Kraken (arXiv 2408.07802): tracks that see the others' streams one layer late.
+     * Kraken (arXiv 2408.07802): tracks receive the streams of the others one layer late.
      *
-     * @param join the linear layer over all tracks' streams, {@code [hidden, tracks * hidden]}, that ends the model
+     * @param join linear layer over all tracks' streams, {@code [hidden, tracks * hidden]}, at the end of the model
      */
     record Kraken(int tracks, Linear join) implements OfTracks {
         @Override
@@ -104,19 +104,19 @@ public sealed interface Wiring {
     }
 
     /**
-     * Desync residual (arXiv 2501.06589): a dense model cut into tracks that keep some modules' outputs to themselves.
+     * Desync residual (arXiv 2501.06589): a dense model cut into tracks that do not share the outputs of some modules.
      *
-     * @param reduceEvery modules, attention and MLPs alike, after which an output is summed over tracks; the model's last always is
+     * @param reduceEvery number of modules, attention and MLPs alike, after which an output is summed over tracks; the model's last always is
      */
     record Desync(int tracks, int reduceEvery) implements OfTracks {}
 
     /**
-     * Delayed all-reduce (Laneformer): tracks that see the others' outputs some layers late.
+     * Delayed all-reduce (Laneformer): tracks receive the outputs of the others some layers late.
      *
-     * @param delay layers after which they do
-     * @param sumsEarly whether the first {@code delay} layers wait for the sum of all tracks' outputs; else each track there adds its own
-     *     times {@code sqrt(tracks)}
-     * @param normsTracks whether the head reads the mean of the tracks' normed streams; else it reads the norm of their sum
+     * @param delay number of layers by which they arrive late
+     * @param sumsEarly whether the first {@code delay} layers wait for the sum of all tracks' outputs; otherwise each track adds its own output times
+     *     {@code sqrt(tracks)} there
+     * @param normsTracks whether the head reads the mean of the tracks' normed streams; otherwise it reads the norm of their sum
      */
     record Delayed(int tracks, int delay, boolean sumsEarly, boolean normsTracks) implements OfTracks {}
 }
