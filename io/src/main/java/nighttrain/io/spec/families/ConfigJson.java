@@ -11,14 +11,14 @@ import nighttrain.io.UserError;
 import nighttrain.io.spec.Mlp.Activation;
 
 /**
- * Typed access to the keys of a {@code config.json}; every fault names key, file, value and what is allowed. It notes which keys were
- * asked for: what a family does not ask for has no effect on its model.
+ * Typed access to the keys of a {@code config.json}; every fault names key, file, value and what is allowed. It records which keys were read: a key
+ * that a family does not read has no effect on its model.
  */
 final class ConfigJson {
-    /** Larger than any model's; keeps products of two sizes within a long. */
+    /** Larger than any model's size; keeps products of two sizes within a long. */
     static final int MAX_SIZE = 1 << 30;
 
-    /** Of layers, tracks and lanes: each has objects of its own. */
+    /** Most layers, tracks or lanes: each has objects of its own. */
     private static final int MAX_PARTS = 1024;
 
     private final ObjectNode node;
@@ -34,28 +34,28 @@ final class ConfigJson {
         return node;
     }
 
-    /** What faults call it. */
+    /** The name of the file in errors. */
     String file() {
         return file;
     }
 
-    /** Whether the key is there and not null. */
+    /** Whether the key exists and is not null. */
     boolean has(String key) {
         asked.add(key);
         return node.hasNonNull(key);
     }
 
-    /** Whether anything asked for the key. */
+    /** Whether the key has been read. */
     boolean wasAsked(String key) {
         return asked.contains(key);
     }
 
-    /** Whether the key is there and null, which may mean something else than its absence. */
+    /** Whether the key exists and is null, which may differ in meaning from its absence. */
     boolean isExplicitNull(String key) {
         return node.has(key) && !has(key);
     }
 
-    /** An integer of either sign; {@code absent} where the key is missing or null. */
+    /** Returns an integer of either sign; {@code absent} where the key is missing or null. */
     int integer(String key, int absent) {
         if (!has(key)) {
             return absent;
@@ -66,7 +66,7 @@ final class ConfigJson {
         return node.get(key).intValue();
     }
 
-    /** A size that cannot be guessed. */
+    /** Returns a size that has no default. */
     int requiredSize(String key) {
         if (!has(key)) {
             throw UserError.of("missing key in " + file, key, "an integer from 1 to " + MAX_SIZE + "; add it");
@@ -74,7 +74,7 @@ final class ConfigJson {
         return size(key, 0);
     }
 
-    /** A size from 1; {@code absent} where the key is missing or null. */
+    /** Returns a size of at least 1; {@code absent} where the key is missing or null. */
     int size(String key, int absent) {
         if (!has(key)) {
             return absent;
@@ -89,7 +89,7 @@ final class ConfigJson {
         return value.intValue();
     }
 
-    /** As {@link #requiredSize}, of parts that each have objects of their own. */
+    /** Like {@link #requiredSize}, for a number of parts that each have objects of their own. */
     int requiredParts(String key) {
         int parts = requiredSize(key);
         if (parts > MAX_PARTS) {
@@ -98,7 +98,7 @@ final class ConfigJson {
         return parts;
     }
 
-    /** A finite number above 0; {@code absent} where the key is missing or null. */
+    /** Returns a finite number above 0; {@code absent} where the key is missing or null. */
     double positive(String key, double absent) {
         if (!has(key)) {
             return absent;
@@ -110,7 +110,7 @@ final class ConfigJson {
         return value.doubleValue();
     }
 
-    /** A finite number above 0 that cannot be guessed. */
+    /** Returns a finite number above 0 that has no default. */
     double requiredPositive(String key) {
         if (!has(key)) {
             throw UserError.of("missing key in " + file, key, "a number above 0; add it");
@@ -138,7 +138,7 @@ final class ConfigJson {
         return node.get(key).textValue();
     }
 
-    /** A string for each of {@code layers} layers; empty where the key is missing or null. */
+    /** Returns a string for each of {@code layers} layers; empty where the key is missing or null. */
     Optional<List<String>> textPerLayer(String key, int layers) {
         if (!has(key)) {
             return Optional.empty();
@@ -159,7 +159,7 @@ final class ConfigJson {
         return Optional.of(texts);
     }
 
-    /** The numbers, from 0, of some of {@code layers} layers; empty where the key is missing or null. */
+    /** Returns the numbers, from 0, of some of {@code layers} layers; empty where the key is missing or null. */
     Optional<Set<Integer>> layerNumbers(String key, int layers) {
         Optional<List<Integer>> numbers = integers(key);
         if (numbers.stream().flatMap(List::stream).anyMatch(layer -> layer < 0 || layer >= layers)) {
@@ -168,7 +168,7 @@ final class ConfigJson {
         return numbers.map(Set::copyOf);
     }
 
-    /** A list of integers; empty where the key is missing or null. */
+    /** Returns a list of integers; empty where the key is missing or null. */
     Optional<List<Integer>> integers(String key) {
         if (!has(key)) {
             return Optional.empty();
@@ -183,7 +183,7 @@ final class ConfigJson {
         return Optional.of(integers);
     }
 
-    /** An object within; empty where the key is missing, null or {@code {}}. */
+    /** Returns an inner object; empty where the key is missing, null or {@code {}}. */
     Optional<ConfigJson> object(String key) {
         if (!has(key)) {
             return Optional.empty();
@@ -194,7 +194,7 @@ final class ConfigJson {
         return object.isEmpty() ? Optional.empty() : Optional.of(new ConfigJson(object, key + " of " + file));
     }
 
-    /** The activation that the key names, which must be SiLU. */
+    /** Returns the activation that the key names, which must be SiLU. */
     Activation silu(String key) {
         return switch (text(key, "silu")) {
             case "silu", "swish" -> Activation.SILU;
@@ -202,7 +202,7 @@ final class ConfigJson {
         };
     }
 
-    /** The activation that the key names, which must be GELU in its tanh form. */
+    /** Returns the activation that the key names, which must be GELU in its tanh form. */
     Activation gelu(String key) {
         return switch (text(key, "gelu_new")) {
             case "gelu_new", "gelu_pytorch_tanh" -> Activation.GELU_TANH;
@@ -210,12 +210,12 @@ final class ConfigJson {
         };
     }
 
-    /** {@code bad KEY in FILE: VALUE (limit; correct it)}. */
+    /** Returns the error {@code bad KEY in FILE: VALUE (limit; correct it)}. */
     UserError bad(String key, String limit) {
         return UserError.of("bad " + key + " in " + file, node.get(key), limit + "; correct it");
     }
 
-    /** {@code unsupported KEY in FILE: VALUE (hint)}: a value that is sound, and that no engine here can do. */
+    /** Returns the error {@code unsupported KEY in FILE: VALUE (hint)}, for a valid value that no engine here supports. */
     UserError unsupported(String key, String hint) {
         return UserError.of("unsupported " + key + " in " + file, node.get(key), hint);
     }

@@ -13,11 +13,11 @@ import nighttrain.io.spec.Parameter.Vector;
 import nighttrain.io.spec.TensorSpec.Fill;
 
 /**
- * Gated delta nets of these sizes, in the layouts that checkpoints keep them in. {@code at} is how a net's names begin.
+ * Gated delta nets of these sizes, in the layouts of published checkpoints. {@code at} is the prefix of a net's names.
  *
- * @param hidden what a net reads and writes
- * @param width of the convolution
- * @param epsilon of its norm
+ * @param hidden width of a net's input and output
+ * @param width width of the convolution
+ * @param epsilon epsilon of the net's norm
  */
 record DeltaNetLayout(Heads heads, int hidden, int width, double epsilon) {
     static DeltaNetLayout of(ConfigJson json, int hidden, double epsilon) {
@@ -35,7 +35,10 @@ record DeltaNetLayout(Heads heads, int hidden, int width, double epsilon) {
         return new DeltaNetLayout(heads, hidden, json.size("linear_conv_kernel_dim", 4), epsilon);
     }
 
-    /** Queries, keys and values in one tensor, all heads of each side by side; gates, betas and decays in their own (Qwen 3.5). */
+    /**
+     * Returns a net with queries, keys and values in one tensor, all heads of each side by side; gates, betas and decays have their own tensors (Qwen
+     * 3.5).
+     */
     GatedDeltaNet sideBySide(String at) {
         int mixed = 2 * keys() + values();
         return net(
@@ -50,8 +53,8 @@ record DeltaNetLayout(Heads heads, int hidden, int width, double epsilon) {
     }
 
     /**
-     * In two tensors, key head by key head: its query, its key, and the values and the gates of the value heads that read it; their betas
-     * and their decays (Qwen 3 Next).
+     * Returns a net with two tensors, ordered by key head: one has each key head's query, key, and the values and gates of the value heads that read
+     * it; the other has their betas and decays (Qwen 3 Next).
      */
     GatedDeltaNet byKeyHead(String at) {
         int readers = heads.values() / heads.keys();
@@ -78,7 +81,7 @@ record DeltaNetLayout(Heads heads, int hidden, int width, double epsilon) {
         return heads.values() * heads.valueDim();
     }
 
-    /** Of every key head's {@code group} outputs, {@code length} from {@code first} on. */
+    /** Returns the layer whose outputs are, in every key head's {@code group} outputs, {@code length} from {@code first} on. */
     private Linear grouped(String name, int first, int length, int group) {
         return part(
                 name,

@@ -12,17 +12,17 @@ import nighttrain.io.spec.Parameter.Linear.Storage;
 import nighttrain.io.spec.TensorSpec.Stacked;
 
 /**
- * Experts of these sizes, in the layouts that checkpoints keep them in.
+ * Experts of these sizes, in the layouts of published checkpoints.
  *
- * @param count of experts
- * @param hidden what one reads and writes
- * @param width between its products
+ * @param count number of experts
+ * @param hidden width of an expert's input and output
+ * @param width width between an expert's matrix products
  */
 record ExpertLayout(int count, int hidden, int width) {
-    /** Each has objects of its own in every layer; published models have up to 512. */
+    /** Most experts: each has objects of its own in every layer; published models have up to 512. */
     private static final int MAX_COUNT = 2048;
 
-    /** Refuses more experts a token than there are, and far more experts than any model has. */
+    /** Returns the number of experts per token. Refuses more than there are, and far more experts than any model has. */
     static int chosen(ConfigJson json, int absent, int experts) {
         if (experts > MAX_COUNT) {
             throw UserError.of(
@@ -40,12 +40,12 @@ record ExpertLayout(int count, int hidden, int width) {
         return chosen;
     }
 
-    /** The router: hidden to a logit an expert. */
+    /** Returns the router: hidden to one logit per expert. */
     Linear router(String name, boolean bias) {
         return Linear.of(name, count, hidden, bias);
     }
 
-    /** Three layers each; expert 7's names begin with {@code at} and {@code 7.}. */
+    /** Returns experts with three layers each; the names of expert 7 begin with {@code at} and {@code 7.}. */
     List<Expert> separate(String at, String gate, String up, String down) {
         return each(e -> new Expert(
                 Optional.of(Linear.of(at + e + "." + gate, width, hidden, false)),
@@ -53,7 +53,7 @@ record ExpertLayout(int count, int hidden, int width) {
                 Linear.of(at + e + "." + down, hidden, width, false)));
     }
 
-    /** Two tensors of all, {@code [experts, 2 * width, hidden]}, gate's rows before up's, and {@code [experts, hidden, width]}. */
+    /** Returns experts in two tensors, {@code [experts, 2 * width, hidden]} with gate's rows before up's, and {@code [experts, hidden, width]}. */
     List<Expert> packed(String gateUp, String down) {
         return each(e -> new Expert(
                 Optional.of(stacked(gateUp, e, false, width, hidden, new Storage(0, 2 * width, false))),
@@ -62,9 +62,9 @@ record ExpertLayout(int count, int hidden, int width) {
     }
 
     /**
-     * The same with biases, gate's outputs and up's taking turns (gpt-oss).
+     * Returns experts in two tensors with biases, in which the outputs of gate and up alternate (gpt-oss).
      *
-     * @param inputsFirst {@code [experts, hidden, 2 * width]} and {@code [experts, width, hidden]}
+     * @param inputsFirst whether the tensors are {@code [experts, hidden, 2 * width]} and {@code [experts, width, hidden]}
      */
     List<Expert> interleaved(String gateUp, String down, boolean inputsFirst) {
         Order turns = new Order.Runs(1, 2);

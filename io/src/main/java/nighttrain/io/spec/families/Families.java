@@ -15,17 +15,16 @@ import nighttrain.io.spec.ModelSpec.Spelling;
 import nighttrain.io.spec.Quantization;
 
 /**
- * The model families that are known, by {@code model_type}, one file each. They read {@code config.json} as Hugging Face transformers
- * 5.24, or their authors' own library, does: same keys, old and new, and same defaults for those that are absent. Only the sizes without which there is no model have
- * no default here.
+ * The known model families by {@code model_type}, one file each. They read {@code config.json} as Hugging Face transformers 5.24, or their authors'
+ * own library, does: the same keys, old and new, and the same defaults for absent ones. Only sizes that define the model have no default here.
  */
 public final class Families {
     private static final Map<String, Family> KNOWN = new LinkedHashMap<>();
 
     /**
-     * @param read config.json to what the model is made of
-     * @param ignored keys of {@link ForwardKeys} that transformers ignores in this family, and so do we
-     * @param readsMxfp4 whether its experts may be stored so
+     * @param read reads a config.json into the spec of a model
+     * @param ignored keys of {@link ForwardKeys} that transformers ignores in this family, and that are ignored here
+     * @param readsMxfp4 whether experts may be stored in MXFP4
      */
     private record Family(Function<ConfigJson, ModelSpec> read, Set<String> ignored, boolean readsMxfp4) {}
 
@@ -66,7 +65,7 @@ public final class Families {
         KNOWN.put(modelType, new Family(read, ignored, false));
     }
 
-    /** A multimodal model, of which the language model is read: of {@code absentType} where it does not name its family. */
+    /** Registers a multimodal model, of which only the language model is read: of {@code absentType} where it does not name its family. */
     private static void knownByText(String modelType, String absentType) {
         known(modelType, json -> read(TextConfig.of(json, absentType)).withSpellings(TextConfig.SPELLINGS), Set.of());
     }
@@ -76,7 +75,7 @@ public final class Families {
     /**
      * Reads and checks a {@code config.json}.
      *
-     * @throws UserError where it is missing, is not JSON, lacks a key or asks for what no engine here can do
+     * @throws UserError where it is missing, is not JSON, lacks a key or asks for something that no engine here supports
      */
     public static ModelSpec read(Path configFile) {
         return read(new ConfigJson(JsonFile.read(configFile), configFile.toString()));
@@ -102,22 +101,22 @@ public final class Families {
     }
 
     /**
-     * The language model of a multimodal one, whose config is the object {@code text_config} of its own. What sees or hears is left alone, as are
-     * its tensors.
+     * The language model of a multimodal model, whose config is the inner object {@code text_config}. Vision and audio parts are ignored, as are
+     * their tensors.
      */
     private static final class TextConfig {
         private static final String KEY = "text_config";
 
-        /** What the whole model's config may say of the language model. */
+        /** Keys of the language model that the outer config may have. */
         private static final List<String> SAID_OUTSIDE = List.of("tie_word_embeddings", "quantization_config");
 
-        /** How checkpoints of transformers 4, and of 5, name the language model's tensors. */
+        /** Names of the language model's tensors in checkpoints of transformers 4, and of 5. */
         static final List<Spelling> SPELLINGS =
                 List.of(new Spelling("", "language_model."), new Spelling("model.", "model.language_model."));
 
         private TextConfig() {}
 
-        /** @param absentType the family where {@code text_config} does not name it */
+        /** @param absentType the family where {@code text_config} does not name one */
         static ConfigJson of(ConfigJson json, String absentType) {
             ConfigJson inner = json.object(KEY)
                     .orElseThrow(() -> UserError.of(

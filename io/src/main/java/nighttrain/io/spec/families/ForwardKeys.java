@@ -8,12 +8,12 @@ import java.util.stream.Stream;
 import nighttrain.io.UserError;
 
 /**
- * The keys that change a forward pass in some family of Hugging Face transformers 5.24, or here. A model whose config.json has one that
- * its family neither asks for nor is known to ignore would be computed otherwise than its makers meant, so it is refused. A value that
- * leaves the forward pass as it is passes.
+ * The keys that change a forward pass in some family of Hugging Face transformers 5.24, or here. A config.json is refused if it has such a key and
+ * its family neither reads it nor is known to ignore it: the model would be computed differently than its authors meant. A value that does not change
+ * the forward pass is accepted.
  */
 final class ForwardKeys {
-    /** Key to the values that change nothing; null changes nothing anywhere. */
+    /** Keys and their values that change nothing; null never changes anything. */
     private static final Map<String, Set<String>> NEUTRAL = new LinkedHashMap<>();
 
     static {
@@ -128,9 +128,9 @@ final class ForwardKeys {
     }
 
     /**
-     * Refuses a key of this list that {@code json} has with an effect, unless the family has asked for it.
+     * Refuses a key of this list that has an effect in {@code json}, unless the family has read it.
      *
-     * @param ignored keys that the family has no use for, whatever their value: transformers ignores them too
+     * @param ignored keys that the family does not use, whatever their value: transformers ignores them, too
      */
     static void refuseUnread(ConfigJson json, Set<String> ignored) {
         NEUTRAL.forEach((key, neutral) -> {
@@ -154,7 +154,7 @@ final class ForwardKeys {
         }
     }
 
-    /** {@code layer_types} that name full attention alone say nothing new. */
+    /** Refuses {@code layer_types} other than full attention in families that do not read the key. */
     private static void fullLayerTypes(ConfigJson json, Set<String> ignored) {
         JsonNode types = json.node().get("layer_types");
         if (types == null || json.wasAsked("layer_types") || ignored.contains("layer_types")) {

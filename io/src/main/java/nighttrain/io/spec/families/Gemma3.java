@@ -14,8 +14,8 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Wiring;
 
 /**
- * Gemma 3 (arXiv 2503.19786): norms that multiply by one plus their weight, before and after each module and on queries and keys; GeGLU;
- * five layers with a window for one that sees all, with rotary bases of their own; scaled embeddings.
+ * Gemma 3 (arXiv 2503.19786): norms that multiply by one plus their weight, before and after each module and on queries and keys; GeGLU; five layers
+ * with a window for each layer that sees all positions, with separate rotary bases; scaled embeddings.
  */
 final class Gemma3 {
     private static final Sizes.Defaults ABSENT = new Sizes.Defaults(131_072, 4, 256, 8, 262_208);

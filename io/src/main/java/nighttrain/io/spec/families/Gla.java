@@ -19,7 +19,7 @@ import nighttrain.io.spec.Wiring;
 
 /**
  * Gated linear attention as its authors publish it (flash-linear-attention's {@code GLAForCausalLM}): no attention and no positions. Keys and
- * defaults are that library's.
+ * defaults are those of that library.
  */
 final class Gla {
     private static final int MLP_UNIT = 256;
@@ -85,16 +85,16 @@ final class Gla {
         }
     }
 
-    /** Two thirds of the ratio, in whole units. */
+    /** Returns the default width of the MLP: two thirds of {@code hidden * ratio}, rounded up to a multiple of {@code MLP_UNIT}. */
     private static int intermediate(int hidden, int ratio) {
         return (int) ((long) hidden * ratio * 2 / 3 + MLP_UNIT - 1) / MLP_UNIT * MLP_UNIT;
     }
 
     /**
-     * The sizes of mixers, all alike.
+     * The sizes of the mixers, which are all alike.
      *
-     * @param width of convolutions; 0 without any
-     * @param norm how the norm's name ends
+     * @param width width of convolutions; 0 without any
+     * @param norm last part of the norm's name
      */
     private record Heads(
             int heads,

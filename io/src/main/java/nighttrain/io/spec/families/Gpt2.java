@@ -17,8 +17,8 @@ import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Wiring;
 
 /**
- * GPT-2, with keys and names of its own: learned positions, LayerNorm, GELU, biases everywhere. It keeps weights as
- * {@code [inputs, outputs]}, and queries, keys and values side by side in one tensor.
+ * GPT-2, with keys and names of its own: learned positions, LayerNorm, GELU, biases everywhere. It stores weights as {@code [inputs, outputs]}, and
+ * queries, keys and values side by side in one tensor.
  */
 final class Gpt2 {
     private Gpt2() {}

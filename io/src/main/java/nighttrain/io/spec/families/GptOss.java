@@ -19,8 +19,8 @@ import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.Wiring;
 
 /**
- * gpt-oss (arXiv 2508.10925): attention with sinks, every second layer with a window; experts with biases and a clamped SwiGLU, stored in MXFP4
- * or turned over.
+ * gpt-oss (arXiv 2508.10925): attention with sinks, every second layer with a window; experts with biases and a clamped SwiGLU, stored in MXFP4 or
+ * transposed.
  */
 final class GptOss {
     /** Keys that files of this family may have and transformers ignores. */
@@ -76,7 +76,7 @@ final class GptOss {
         }
     }
 
-    /** YaRN as OpenAI chose it, where config.json says nothing. */
+    /** Returns the rotary positions; where config.json has none, YaRN with OpenAI's values. */
     private static Rope rope(ConfigJson json, Sizes sizes) {
         Rope rope = Ropes.whole(json, sizes, 150_000);
         boolean isSaid = json.object("rope_scaling").isPresent()

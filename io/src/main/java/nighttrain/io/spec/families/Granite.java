@@ -36,7 +36,7 @@ final class Granite {
         return model(json, sizes, layer -> names.gatedMlp(LlamaNames.layer(layer), activation, bias));
     }
 
-    /** Granite 3 with experts: softmax over the logits of those that a token chose. */
+    /** Reads Granite 3 with experts: softmax over the logits of the chosen experts. */
     static ModelSpec readMoe(ConfigJson json) {
         Sizes sizes = Sizes.of(json, ABSENT);
         Activation activation = json.silu("hidden_act");
@@ -47,7 +47,7 @@ final class Granite {
                 json, sizes, layer -> mixture(layout, LlamaNames.layer(layer), activation, chosen, Optional.empty()));
     }
 
-    /** Under the names of Granite's layers; {@code layer} is how one's begin. */
+    /** Returns experts under the names of Granite's layers, which begin with {@code layer}. */
     static FeedForward mixture(
             ExpertLayout layout, String layer, Activation activation, int chosen, Optional<Shared> shared) {
         String at = layer + "block_sparse_moe.";
@@ -62,7 +62,7 @@ final class Granite {
         return model(json, sizes, attention(json, sizes, Optional.of(Ropes.whole(json, sizes))), feedForward);
     }
 
-    /** By layer. */
+    /** Returns the attention of each layer. */
     static IntFunction<Mixer> attention(ConfigJson json, Sizes sizes, Optional<Rope> rope) {
         LlamaNames names = new LlamaNames(sizes);
         boolean bias = json.flag("attention_bias", false);
@@ -71,7 +71,7 @@ final class Granite {
                 .withScale(multiplier);
     }
 
-    /** Mixers and feed-forwards, by layer, between Granite's multipliers. */
+    /** Returns a model of these mixers and feed-forwards, by layer, with Granite's multipliers. */
     static ModelSpec model(
             ConfigJson json, Sizes sizes, IntFunction<Mixer> mixer, IntFunction<FeedForward> feedForward) {
         LlamaNames names = new LlamaNames(sizes);

@@ -22,8 +22,8 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec.Fill;
 
 /**
- * Granite 4: Granite's multipliers around Mamba-2, and here and there attention, which mostly knows nothing of positions. Every token passes the MLP,
- * and where there are experts those that it chose, too.
+ * Granite 4: Granite's multipliers, Mamba-2 layers, and some layers of attention, mostly without positions. The MLP processes every token; where
+ * there are experts, the chosen ones add to it.
  */
 final class GraniteHybrid {
     /** Keys that files of this family may have and transformers ignores. */
@@ -53,7 +53,7 @@ final class GraniteHybrid {
                 feedForward(json, sizes, activation));
     }
 
-    /** By layer; without experts the MLP alone. */
+    /** Returns the feed-forward of each layer; without experts the MLP alone. */
     private static IntFunction<FeedForward> feedForward(ConfigJson json, Sizes sizes, Activation activation) {
         int width = json.size("shared_intermediate_size", 1024);
         IntFunction<Mlp> mlp = layer -> mlp(LlamaNames.layer(layer) + "shared_mlp.", activation, sizes.hidden(), width);
@@ -74,7 +74,7 @@ final class GraniteHybrid {
                 Optional.of(new Shared(mlp.apply(layer), Optional.empty())));
     }
 
-    /** By layer, whether it is Mamba-2: under the names of published files, and those that transformers 5 writes. */
+    /** Returns whether each layer is Mamba-2. Accepts the type names of published files and those that transformers 5 writes. */
     private static List<Boolean> recurrent(ConfigJson json, int layers) {
         String key = json.has("layer_types") ? "layer_types" : "layers_block_type";
         return json.textPerLayer(key, layers).orElseGet(() -> Collections.nCopies(layers, "mamba")).stream()
@@ -90,7 +90,7 @@ final class GraniteHybrid {
                 .toList();
     }
 
-    /** Gate and up are one tensor. */
+    /** Returns an MLP whose gate and up are stored in one tensor. */
     private static Mlp mlp(String at, Activation activation, int hidden, int width) {
         Linear both = Linear.of(at + "input_linear", width, hidden, false);
         return new Mlp(
@@ -100,7 +100,7 @@ final class GraniteHybrid {
                 Linear.of(at + "output_linear", hidden, width, false));
     }
 
-    /** The sizes of Mamba-2 layers, all alike. */
+    /** The sizes of the Mamba-2 layers, which are all alike. */
     private record MambaSizes(
             int heads,
             int headDim,
@@ -152,14 +152,14 @@ final class GraniteHybrid {
             return new Mamba2.Steps(least, most);
         }
 
-        /** Transformers writes a number that JSON has no word for as an object. */
+        /** Parses a number. Transformers writes numbers that JSON cannot represent as objects. */
         private static double number(JsonNode node) {
             return node.path("__float__").asText().equals("Infinity")
                     ? Double.POSITIVE_INFINITY
                     : node.asDouble(Double.NaN);
         }
 
-        /** @param at how its names begin */
+        /** @param at prefix of its names */
         Mamba2 mamba(String at, int hidden, double epsilon) {
             int values = heads * headDim;
             int ofGroups = groups * stateSize;
@@ -186,7 +186,7 @@ final class GraniteHybrid {
                     Linear.of(at + "out_proj", hidden, values, bias));
         }
 
-        /** {@code in_proj} has gates, values, B, C and steps side by side. */
+        /** Returns a part of {@code in_proj}, which has gates, values, B, C and steps side by side. */
         private Linear part(String at, int hidden, int first, int outputs, int all) {
             return Linear.of(at + "in_proj", outputs, hidden, bias).storedAs(new Linear.Storage(first, all, false));
         }

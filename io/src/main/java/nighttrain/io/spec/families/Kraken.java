@@ -15,9 +15,9 @@ import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.Wiring;
 
 /**
- * Kraken (arXiv 2408.07802): tracks that see one another a layer late, joined at the end. Its authors' block (LayerNorm, GELU, learned
- * positions) or Llama's, by {@code norm}, {@code hidden_act} and {@code position}; {@code bias} gives one to every linear layer,
- * LayerNorm and the join. Sizes are those of one track.
+ * Kraken (arXiv 2408.07802): tracks that receive one another's streams one layer late, joined at the end. The block is its authors' (LayerNorm, GELU,
+ * learned positions) or Llama's, depending on {@code norm}, {@code hidden_act} and {@code position}; with {@code bias} every linear layer, LayerNorm
+ * and the join have one. Sizes are those of one track.
  */
 final class Kraken {
     private Kraken() {}

@@ -22,8 +22,8 @@ import nighttrain.io.spec.TensorSpec.Stacked;
 import nighttrain.io.spec.Wiring;
 
 /**
- * Laneformer (kogai/laneformer-2b-it), as its own code for transformers reads it: a Llama cut into lanes, whose weights are stacked,
- * {@code [lanes, out, in]}, with rotary pairs side by side. Sizes are those of all lanes.
+ * Laneformer (kogai/laneformer-2b-it), read as its own code for transformers reads it: a Llama cut into lanes, whose weights are stacked,
+ * {@code [lanes, out, in]}, with rotary pairs side by side. Sizes are those of all lanes together.
  */
 record Laneformer(Sizes sizes, int lanes, double epsilon) {
     static ModelSpec read(ConfigJson json) {
@@ -65,7 +65,7 @@ record Laneformer(Sizes sizes, int lanes, double epsilon) {
         }
     }
 
-    /** Lanes that never hear of one another before the end are an experiment of its authors. */
+    /** Returns the wiring. Lanes that do not communicate before the end are refused: they are an experiment of its authors. */
     private Wiring wiring(ConfigJson json, boolean sumsLanes) {
         for (String key : List.of("use_comm", "use_attention_comm", "use_mlp_comm")) {
             if (!json.flag(key, true)) {
@@ -86,7 +86,9 @@ record Laneformer(Sizes sizes, int lanes, double epsilon) {
                 tokens);
     }
 
-    /** By layer: {@code swa_layers} names those with a window, or the first or last {@code sliding_window_n_layers} have one. */
+    /**
+     * Returns the window of each layer: {@code swa_layers} names the layers with one, or the first or last {@code sliding_window_n_layers} have one.
+     */
     private static List<Integer> windows(ConfigJson json, int layers) {
         int window = json.size("sliding_window", 0);
         Set<Integer> full = json.layerNumbers("unclamped_layers", layers).orElse(Set.of());
@@ -138,7 +140,7 @@ record Laneformer(Sizes sizes, int lanes, double epsilon) {
         return Linear.of(name, outputs, inputs, false).withWeight(Stacked.byTrack(name + ".weight", lanes));
     }
 
-    /** One for all lanes, or one a lane, stacked. */
+    /** Returns one norm for all lanes, or one per lane, stacked. */
     private Norm norm(String name, boolean isShared) {
         Norm shared = Norm.rms(name, sizes.hidden(), epsilon);
         return isShared ? shared : shared.withWeight(Stacked.byTrack(name + ".scale", lanes));

@@ -41,7 +41,7 @@ final class Llama {
         return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
     }
 
-    /** Llama with ladder residuals as the authors' own code saves it (arXiv 2501.06589): {@code ladder_layers} lists the layers. */
+    /** Reads Llama with ladder residuals as the authors' own code saves it (arXiv 2501.06589): {@code ladder_layers} lists the layers. */
     static ModelSpec readLadder(ConfigJson json) {
         ModelSpec llama = read(json);
         if (llama.wiring() instanceof Wiring.Dense && !json.has("ladder_layers")) {

@@ -18,7 +18,7 @@ import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
-/** Parts under the names that Llama gave them, which most families kept. {@code layer} is how a layer's names begin. */
+/** Parts under Llama's tensor names, which most families share. {@code layer} is the prefix of a layer's names. */
 record LlamaNames(Sizes sizes) {
     /** {@code model.layers.7.} */
     static String layer(int number) {
@@ -65,7 +65,7 @@ record LlamaNames(Sizes sizes) {
                 Linear.of(layer + "mlp.down_proj", sizes.hidden(), sizes.intermediate(), bias));
     }
 
-    /** Norms before the mixer and before the feed-forward; in a parallel block the first alone. */
+    /** Returns a layer with norms before the mixer and before the feed-forward; in a parallel block with the first one only. */
     LayerSpec layer(Wiring wiring, Norm first, Mixer mixer, Norm second, FeedForward feedForward) {
         return wiring instanceof Wiring.ParallelBlock
                 ? LayerSpec.sideBySide(first, mixer, feedForward)
@@ -80,7 +80,7 @@ record LlamaNames(Sizes sizes) {
         return Head.of(Linear.of("lm_head", sizes.vocabulary(), sizes.hidden(), false), tied, tokens());
     }
 
-    /** Around {@code layers}: embedding, final norm, and a head that is tied where config.json says so. */
+    /** Returns a model of {@code layers} with an embedding, a final norm, and a head that is tied where config.json says so. */
     ModelSpec model(ConfigJson json, List<LayerSpec> layers, Wiring wiring, Norm finalNorm) {
         return new ModelSpec(
                 json.text("model_type", ""),

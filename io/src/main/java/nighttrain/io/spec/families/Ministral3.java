@@ -14,7 +14,7 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Rope.Scaling;
 import nighttrain.io.spec.Wiring;
 
-/** Ministral 3: Mistral whose queries grow with their position, beside YaRN. */
+/** Ministral 3: Mistral with YaRN and a query scale that grows with the position. */
 final class Ministral3 {
     /** Keys that files of this family may have and transformers ignores. */
     static final Set<String> IGNORED = Set.of("attention_bias", "mlp_bias", "use_sliding_window");

@@ -14,7 +14,7 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
-/** Mistral 7B and its successors (arXiv 2310.06825): Llama without biases, whose attention may see a window only. */
+/** Mistral 7B and its successors (arXiv 2310.06825): Llama without biases, optionally with windowed attention. */
 final class Mistral {
     /** Keys that files of this family may have and transformers ignores. */
     static final Set<String> IGNORED =
@@ -38,7 +38,7 @@ final class Mistral {
                 layer -> names.gatedMlp(LlamaNames.layer(layer), activation, false));
     }
 
-    /** Of these feed-forwards, by layer. */
+    /** Returns a model of these feed-forwards, by layer. */
     static ModelSpec model(
             ConfigJson json,
             Sizes sizes,

@@ -9,7 +9,7 @@ import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 
-/** Mixtral 8x7B and 8x22B (arXiv 2401.04088): Mistral with experts in the place of MLPs. */
+/** Mixtral 8x7B and 8x22B (arXiv 2401.04088): Mistral with experts instead of MLPs. */
 final class Mixtral {
     /** Keys that files of this family may have and transformers ignores. */
     static final Set<String> IGNORED =

@@ -12,8 +12,8 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Wiring;
 
 /**
- * OLMo 3: norms after modules and none before; queries and keys normed over all heads at once; three layers with
- * a window for one that sees all, which alone has scaled rotary positions.
+ * OLMo 3: norms after modules and none before; queries and keys normed over all heads at once; three layers with a window for each layer that sees
+ * all positions; only the latter has scaled rotary positions.
  */
 final class Olmo3 {
     private static final Ropes.Thetas THETAS = new Ropes.Thetas("rope_theta", 500_000, "rope_theta", 500_000);

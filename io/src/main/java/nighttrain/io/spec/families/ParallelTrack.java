@@ -19,9 +19,9 @@ import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.Wiring;
 
 /**
- * Parallel Track (arXiv 2602.07306): independent narrow Llamas; sizes are those of one track. Every track may have experts of its own in some layers
- * (PT-MoE, arXiv 2507.13575), windows, norms of queries and keys, and layers without rotary positions; with Qwen 3.5's keys of delta nets, its
- * mixers.
+ * Parallel Track (arXiv 2602.07306): independent narrow Llamas; sizes are those of one track. Every track may have its own experts in some layers
+ * (PT-MoE, arXiv 2507.13575), windows, norms of queries and keys, and layers without rotary positions. With Qwen 3.5's keys of delta nets it has Qwen
+ * 3.5's mixers.
  */
 final class ParallelTrack {
     private ParallelTrack() {}
@@ -30,7 +30,7 @@ final class ParallelTrack {
         return read(json, layers -> wiring(json, layers));
     }
 
-    /** Desync residual (arXiv 2501.06589): the tracks are parts of one model of the same hidden size, each with norms of its own. */
+    /** Reads desync residual (arXiv 2501.06589): the tracks are parts of one model of the same hidden size, each with norms of its own. */
     static ModelSpec readDesync(ConfigJson json) {
         return read(
                 json, layers -> new Wiring.Desync(json.requiredParts("num_tracks"), json.requiredSize("reduce_every")));

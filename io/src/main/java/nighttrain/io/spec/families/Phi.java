@@ -16,7 +16,7 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
-/** Phi 1, 1.5 and 2 (arXiv 2309.05463): parallel blocks behind LayerNorm, a plain MLP, half of each head turned, biases everywhere. */
+/** Phi 1, 1.5 and 2 (arXiv 2309.05463): parallel blocks after LayerNorm, a plain MLP, half of each head rotated, biases everywhere. */
 final class Phi {
     /** Keys that files of this family may have and transformers ignores. */
     static final Set<String> IGNORED = Set.of("attention_bias", "mlp_bias");

@@ -13,8 +13,8 @@ import nighttrain.io.spec.Quantization.Block;
 import nighttrain.io.spec.Quantization.Scales;
 
 /**
- * The key {@code quantization_config}: weights in e4m3 as compressed-tensors (LLM Compressor) and as DeepSeek, Qwen and Mistral
- * ({@code fp8}) write them. Anything else is refused by its name.
+ * Reads the key {@code quantization_config}: weights in e4m3 in the forms of compressed-tensors (LLM Compressor) and of DeepSeek, Qwen and Mistral
+ * ({@code fp8}). Anything else is refused by name.
  */
 final class QuantizationConfig {
     private static final List<String> KEYS = List.of("quantization_config", "compression_config");
@@ -37,7 +37,7 @@ final class QuantizationConfig {
                 .map(object -> new QuantizationConfig(json.file(), object.node()).read());
     }
 
-    /** Whether its experts are stored in MXFP4 (gpt-oss). Their tensors say so by their names, and nothing else of the model is quantised. */
+    /** Whether experts are stored in MXFP4 (gpt-oss). The names of their tensors show it, and nothing else of the model is quantised. */
     static boolean isMxfp4(ConfigJson json) {
         return json.object(KEYS.get(0))
                 .map(object -> object.node().path("quant_method").asText().equals("mxfp4"))
@@ -123,7 +123,10 @@ final class QuantizationConfig {
         return new Quantization(scales, block, names("ignore"), keysAndValues());
     }
 
-    /** Scales of keys and values that a checkpoint may have beside this are not read: an engine makes finer ones. */
+    /**
+     * Whether keys and values are meant to be kept in 8 bits. The checkpoint's own scales for them, if any, are not read: an engine computes finer
+     * ones.
+     */
     private boolean keysAndValues() {
         JsonNode scheme = config.path("kv_cache_scheme");
         return scheme.path("num_bits").asInt(0) == 8

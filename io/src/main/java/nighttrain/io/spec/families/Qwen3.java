@@ -33,7 +33,7 @@ final class Qwen3 {
                 layer -> names.gatedMlp(LlamaNames.layer(layer), activation, false));
     }
 
-    /** Of these feed-forwards, by layer. */
+    /** Returns a model of these feed-forwards, by layer. */
     static ModelSpec model(ConfigJson json, Sizes sizes, List<Integer> windows, IntFunction<FeedForward> feedForward) {
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());

@@ -23,8 +23,8 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
 /**
- * Qwen 3.5 to 3.8, dense: gated delta nets, and every fourth layer attention with an output gate and rotary positions on a quarter of each
- * head. Norms multiply by one plus their weight, but for those of delta nets.
+ * Qwen 3.5 to 3.8, dense: gated delta nets; every fourth layer is attention with an output gate and rotary positions on a quarter of each head. Norms
+ * multiply by one plus their weight, except those of delta nets.
  */
 final class Qwen35 {
     /** Keys that files of this family may have and transformers ignores. */
@@ -48,9 +48,9 @@ final class Qwen35 {
     }
 
     /**
-     * Of these feed-forwards, by layer.
+     * Returns a model of these feed-forwards, by layer.
      *
-     * @param net the delta net whose names begin so
+     * @param net makes a delta net from its layout and the prefix of its names
      */
     static ModelSpec model(
             ConfigJson json,
@@ -75,9 +75,9 @@ final class Qwen35 {
     }
 
     /**
-     * Delta nets and attention, by layer.
+     * Returns delta nets and attention, by layer.
      *
-     * @param layerName how a layer's names begin
+     * @param layerName prefix of a layer's names
      */
     static IntFunction<Mixer> mixers(
             ConfigJson json,
@@ -101,7 +101,7 @@ final class Qwen35 {
         };
     }
 
-    /** By layer, whether it attends to all positions. */
+    /** Returns whether each layer attends to all positions. */
     private static List<Boolean> full(ConfigJson json, int layers) {
         int interval = json.size("full_attention_interval", 4);
         List<String> types = json.textPerLayer("layer_types", layers)
@@ -119,7 +119,7 @@ final class Qwen35 {
         return types.stream().map(FULL::equals).toList();
     }
 
-    /** {@code q_proj} has the query and the gate of every head side by side. */
+    /** Returns an attention whose {@code q_proj} has the query and the gate of every head side by side. */
     private static Attention attention(LlamaNames names, String layer, boolean bias, Rope rope, double epsilon) {
         int headDim = names.sizes().headDim();
         HeadNorms headNorms = new HeadNorms(

@@ -10,9 +10,9 @@ import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 
-/** Qwen 3.5 to 3.8 with experts in the place of all MLPs, and beside them one that every token passes, times a gate of its own. */
+/** Qwen 3.5 to 3.8 with experts instead of MLPs in all layers, and a shared expert with a gate of its own. */
 final class Qwen35Moe {
-    /** Width of an MLP where no layer has one: config.json need not say it. */
+    /** Width of the MLP where no layer has one: config.json may omit it. */
     private static final int NO_MLP = 1;
 
     private static final Sizes.Defaults ABSENT = new Sizes.Defaults(32_768, 2, 256, 16, 248_320, NO_MLP);
@@ -26,7 +26,7 @@ final class Qwen35Moe {
         int chosen = ExpertLayout.chosen(json, 8, experts);
         ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.size("moe_intermediate_size", 512));
         int sharedWidth = json.size("shared_expert_intermediate_size", 512);
-        // In 8 bits an expert has scales of its own, so those checkpoints keep experts apart.
+        // In 8 bits an expert has scales of its own, so those checkpoints store experts separately.
         boolean areApart = json.has("quantization_config");
         return Qwen35.model(json, sizes, DeltaNetLayout::sideBySide, layer -> {
             String at = LlamaNames.layer(layer) + "mlp.";
@@ -41,7 +41,7 @@ final class Qwen35Moe {
         });
     }
 
-    /** The expert that every token passes; {@code at} is how a mixture's names begin. */
+    /** Returns the shared expert; {@code at} is the prefix of the mixture's names. */
     static Shared shared(String at, Mlp.Activation activation, int hidden, int width) {
         return new Shared(
                 new Mlp(

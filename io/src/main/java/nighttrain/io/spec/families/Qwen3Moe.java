@@ -13,7 +13,7 @@ import nighttrain.io.spec.MixtureOfExperts.Shared;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 
-/** Qwen 3 with experts in the place of MLPs, in all layers or in some (arXiv 2505.09388). */
+/** Qwen 3 with experts instead of MLPs, in all layers or in some (arXiv 2505.09388). */
 final class Qwen3Moe {
     /** Keys that files of this family may have and transformers ignores. */
     static final Set<String> IGNORED =
@@ -43,14 +43,14 @@ final class Qwen3Moe {
         });
     }
 
-    /** Which layers have experts. */
+    /** Returns which layers have experts. */
     static IntPredicate sparse(ConfigJson json, int layers) {
         int step = json.size("decoder_sparse_step", 1);
         Set<Integer> dense = json.layerNumbers("mlp_only_layers", layers).orElse(Set.of());
         return layer -> !dense.contains(layer) && (layer + 1) % step == 0;
     }
 
-    /** Under this family's names, which begin with {@code at}. */
+    /** Returns experts under this family's names, which begin with {@code at}. */
     static FeedForward mixture(
             ExpertLayout layout, String at, Mlp.Activation activation, Router router, Optional<Shared> shared) {
         return new MixtureOfExperts(
@@ -60,7 +60,7 @@ final class Qwen3Moe {
                 shared);
     }
 
-    /** All layers slide, or none. */
+    /** Returns a window for all layers or for none. */
     private static List<Integer> windows(ConfigJson json, int layers) {
         boolean slides = json.flag("use_sliding_window", false) && !json.isExplicitNull("sliding_window");
         return Collections.nCopies(layers, slides ? json.size("sliding_window", 4096) : 0);

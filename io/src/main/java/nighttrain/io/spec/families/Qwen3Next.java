@@ -8,8 +8,8 @@ import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 
 /**
- * Qwen 3 Next, from which Qwen 3.5 came: the same layers, with delta nets stored key head by key head, experts as in Qwen 3 beside the shared one, and
- * in some layers perhaps an MLP.
+ * Qwen 3 Next, the predecessor of Qwen 3.5: the same layers, with delta nets stored by key head, Qwen 3's experts and a shared expert, and optionally
+ * an MLP in some layers.
  */
 final class Qwen3Next {
     /** Keys that files of this family may have and transformers ignores. */

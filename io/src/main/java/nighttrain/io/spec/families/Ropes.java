@@ -10,8 +10,8 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Rope.Scaling;
 
 /**
- * Rotary positions as config.json gives them: {@code rope_parameters} since transformers 5, {@code rope_theta} beside
- * {@code rope_scaling} before. Where both are there {@code rope_scaling} wins, as it does in transformers.
+ * Rotary positions in the forms of config.json: {@code rope_parameters} since transformers 5, {@code rope_theta} and {@code rope_scaling} before.
+ * Where both exist {@code rope_scaling} wins, as it does in transformers.
  */
 final class Ropes {
     private static final double DEFAULT_THETA = 10_000;
@@ -21,21 +21,21 @@ final class Ropes {
 
     private Ropes() {}
 
-    /** Of whole heads, the same for all layers: {@code partial_rotary_factor} counts for nothing, as in transformers' families. */
+    /** Returns rotary positions of whole heads, the same for all layers: {@code partial_rotary_factor} is ignored, as in transformers' families. */
     static Rope whole(ConfigJson json, Sizes sizes) {
         return whole(json, sizes, DEFAULT_THETA);
     }
 
-    /** @param absentTheta where {@code rope_theta} is absent */
+    /** @param absentTheta theta where {@code rope_theta} is absent */
     static Rope whole(ConfigJson json, Sizes sizes, double absentTheta) {
         return of(json, sizes, sizes.headDim(), absentTheta);
     }
 
     /**
-     * Of whole heads, one for layers that see all positions and one for those with a window. Since transformers 5 each has its
-     * object in {@code rope_parameters}; before, {@code rope_scaling} is that of full layers alone.
+     * Returns rotary positions of whole heads, one for layers that see all positions and one for those with a window. Since transformers 5 each has
+     * its object in {@code rope_parameters}; before, {@code rope_scaling} applies to full layers only.
      *
-     * @param thetas where each base stands in files of before, and which it is where it is absent
+     * @param thetas keys of the two bases in older files, and their defaults
      */
     static ByLayerType byLayerType(ConfigJson json, Sizes sizes, Thetas thetas) {
         Optional<ConfigJson> newer = json.object("rope_parameters");
@@ -55,9 +55,9 @@ final class Ropes {
                 rope(json, sliding, sizes, sizes.headDim(), slidingTheta));
     }
 
-    /** Of layers that see all positions, and of those with a window. */
+    /** Rotary positions of layers that see all positions, and of those with a window. */
     record ByLayerType(Rope full, Rope sliding) {
-        /** The one of a layer with {@code window}. */
+        /** Returns the rotary positions of a layer with {@code window}. */
         Rope of(int window) {
             return window == 0 ? full : sliding;
         }
@@ -67,7 +67,7 @@ final class Ropes {
     record Thetas(String key, double absent, String slidingKey, double absentSliding) {}
 
     /**
-     * Of a part of each head, the same for all layers.
+     * Returns rotary positions of a part of each head, the same for all layers.
      *
      * @param absentShare the part where {@code partial_rotary_factor} is absent
      */
@@ -83,9 +83,9 @@ final class Ropes {
     }
 
     /**
-     * By layer, whether it has rotary positions: 1 in {@code no_rope_layers}.
+     * Returns whether each layer has rotary positions: 1 in {@code no_rope_layers}.
      *
-     * @param absent by layer, where the key is absent
+     * @param absent whether a layer has them where the key is absent
      */
     static List<Boolean> turned(ConfigJson json, int layers, IntPredicate absent) {
         Optional<List<Integer>> listed = json.integers("no_rope_layers");
@@ -131,22 +131,22 @@ final class Ropes {
                 scaling(rope, originalPositions(json, rope, sizes), sizes.positions()));
     }
 
-    /** What the model was first trained on. */
+    /** Returns the context length that the model was first trained on. */
     private static int originalPositions(ConfigJson json, ConfigJson rope, Sizes sizes) {
         return json.size(
                 "original_max_position_embeddings", rope.size("original_max_position_embeddings", sizes.positions()));
     }
 
-    /** How queries grow with their position. Families that do not ask are refused where a file says so ({@link ForwardKeys}). */
+    /** Returns the growth of queries with their position. A family that does not read it refuses files that have it ({@link ForwardKeys}). */
     static Optional<QueryScale> queryScale(ConfigJson json, Sizes sizes) {
-        json.has(QUERY_SCALE); // it stands further in, but has been asked for now
+        json.has(QUERY_SCALE); // the key is in an inner object; this marks it as read
         return parameters(json)
                 .filter(rope -> rope.node().path(QUERY_SCALE).asDouble(1) != 0)
                 .filter(rope -> rope.has(QUERY_SCALE))
                 .map(rope -> new QueryScale(rope.positive(QUERY_SCALE, 0), originalPositions(json, rope, sizes)));
     }
 
-    /** {@code originalMaxPositions}: what the model was first trained on; {@code maxPositions}: what it serves now. */
+    /** {@code originalMaxPositions}: context that the model was first trained on; {@code maxPositions}: context that it supports now. */
     static Scaling scaling(ConfigJson rope, int originalMaxPositions, int maxPositions) {
         String type = rope.text("rope_type", rope.text("type", "default"));
         return switch (type) {

@@ -3,7 +3,7 @@ package nighttrain.io.spec.families;
 import nighttrain.io.UserError;
 
 /**
- * The sizes of a model in the keys that llama and its relatives share; of one track where there are several.
+ * The sizes of a model in the keys shared by llama and its relatives; of one track where there are several.
  *
  * @param layers {@code num_hidden_layers}
  * @param hidden width of the residual stream
@@ -11,20 +11,20 @@ import nighttrain.io.UserError;
  * @param heads query heads
  * @param kvHeads key and value heads
  * @param headDim width of a head
- * @param vocabulary tokens
+ * @param vocabulary number of tokens
  * @param positions longest context
  */
 record Sizes(
         int layers, int hidden, int intermediate, int heads, int kvHeads, int headDim, int vocabulary, int positions) {
     /**
-     * What a family assumes where config.json is silent.
+     * The defaults of a family for keys that config.json lacks.
      *
      * @param positions longest context
      * @param kvHeads key and value heads; 0: as many as query heads
-     * @param headDim width of a head; 0: hidden size by heads
-     * @param heads query heads; 0: config.json must say
-     * @param vocabulary tokens; 0: config.json must say
-     * @param intermediate width of the MLP; 0: config.json must say
+     * @param headDim width of a head; 0: hidden size divided by heads
+     * @param heads query heads; 0: required in config.json
+     * @param vocabulary number of tokens; 0: required in config.json
+     * @param intermediate width of the MLP; 0: required in config.json
      */
     record Defaults(int positions, int kvHeads, int headDim, int heads, int vocabulary, int intermediate) {
         Defaults(int positions, int kvHeads, int headDim) {

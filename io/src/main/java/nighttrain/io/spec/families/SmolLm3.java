@@ -11,7 +11,7 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
-/** SmolLM3: Llama, of which every fourth layer knows nothing of positions (NoPE, arXiv 2501.18795). */
+/** SmolLM3: Llama in which every fourth layer has no positions (NoPE, arXiv 2501.18795). */
 final class SmolLm3 {
     /** Keys that files of this family may have and transformers ignores. */
     static final Set<String> IGNORED = Set.of("partial_rotary_factor");
@@ -45,7 +45,7 @@ final class SmolLm3 {
                 .withHead(names.head(json.flag("tie_word_embeddings", true)));
     }
 
-    /** Where {@code layer_types} says nothing, layers without positions are those that slide. */
+    /** Returns the windows of layers. Where {@code layer_types} is absent, layers without positions are those with a window. */
     private static List<Integer> windows(ConfigJson json, List<Boolean> turned) {
         int window = json.size("sliding_window", 0);
         int ofUnturned = json.flag("use_sliding_window", false) ? window : 0;

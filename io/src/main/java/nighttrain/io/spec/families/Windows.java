@@ -5,7 +5,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 
-/** Which layers attend to a window only, and how wide it is; 0 is all positions. */
+/** Determines which layers attend to a window only, and its width; 0 means all positions. */
 final class Windows {
     private static final String SLIDING = "sliding_attention";
     private static final String FULL = "full_attention";
@@ -13,8 +13,8 @@ final class Windows {
     private Windows() {}
 
     /**
-     * Of a Qwen model: {@code sliding_window} counts only with {@code use_sliding_window}; the layers are those that
-     * {@code layer_types} names, else those from {@code max_window_layers} on.
+     * Returns the windows of a Qwen model: {@code sliding_window} counts only with {@code use_sliding_window}; the layers are those that
+     * {@code layer_types} names, or those from {@code max_window_layers} on.
      */
     static List<Integer> ofQwen(ConfigJson json, int layers) {
         boolean slides = json.flag("use_sliding_window", false) && !json.isExplicitNull("sliding_window");
@@ -24,10 +24,10 @@ final class Windows {
     }
 
     /**
-     * Of the layers as {@code layer_types} names them; empty where it does not.
+     * Returns the windows of layers by {@code layer_types}; empty where the key is absent.
      *
-     * @param window of the sliding ones, 0 for none
-     * @param wayOut what a sliding layer without a window needs
+     * @param window window of the sliding layers, 0 for none
+     * @param wayOut what a sliding layer without a window needs, for the error
      */
     static Optional<List<Integer>> ofLayerTypes(ConfigJson json, int layers, int window, String wayOut) {
         return json.textPerLayer("layer_types", layers)
@@ -36,7 +36,7 @@ final class Windows {
                         .toList());
     }
 
-    /** {@code window} but for every {@code interval}th layer, which sees all, unless {@code layer_types} says otherwise. */
+    /** Returns {@code window} for all layers except every {@code interval}th, which sees all positions, unless {@code layer_types} says otherwise. */
     static List<Integer> fullEvery(int interval, ConfigJson json, int layers, int window) {
         return ofLayerTypes(json, layers, window, "sliding_window; set it")
                 .orElseGet(() -> IntStream.rangeClosed(1, layers)
@@ -45,7 +45,7 @@ final class Windows {
     }
 
     private static List<Integer> byDepth(ConfigJson json, int layers, int window) {
-        // Unlike the other sizes, 0 is a value that means something: every layer slides.
+        // Unlike for other sizes, 0 is a valid value: every layer slides.
         boolean all = json.has("max_window_layers")
                 && json.node().get("max_window_layers").asInt(-1) == 0;
         int fullLayers = all ? 0 : json.size("max_window_layers", 28);

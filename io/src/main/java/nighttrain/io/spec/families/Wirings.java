@@ -4,11 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.stream.IntStream;
 import nighttrain.io.spec.Wiring;
 
-/** The wirings that a model of an ordinary family may have been trained with instead of its own. */
+/** The wirings with which a model of an ordinary family may have been trained instead of the dense one. */
 final class Wirings {
     private Wirings() {}
 
-    /** Dense, or what {@code parallel_block} and {@code ladder_layers} say. */
+    /** Returns the wiring that {@code parallel_block} and {@code ladder_layers} name, dense by default. */
     static Wiring of(ConfigJson json, int layers) {
         boolean parallelBlock = json.flag("parallel_block", false);
         int ladderLayers = ladderLayers(json, layers);
@@ -21,7 +21,7 @@ final class Wirings {
         return ladderLayers > 0 ? Wiring.ladder(ladderLayers) : Wiring.dense();
     }
 
-    /** How many of the last layers are ladder layers. */
+    /** Returns how many of the last layers are ladder layers. */
     static int ladderLayers(ConfigJson json, int layers) {
         if (!json.has("ladder_layers")) {
             return 0;
@@ -40,7 +40,7 @@ final class Wirings {
         return ladderLayers;
     }
 
-    /** How many of the last layers {@code ladder_layers} lists. */
+    /** Returns the number of last layers that {@code ladder_layers} lists. */
     private static int lastLayers(ConfigJson json, int layers) {
         JsonNode list = json.node().get("ladder_layers");
         int[] listed = IntStream.range(0, list.size())
