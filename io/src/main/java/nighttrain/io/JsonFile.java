@@ -12,15 +12,15 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 
-/** JSON objects that others wrote: whatever is wrong with one is told in one line that names it. */
+/** Reads JSON objects written by others: every fault is reported in one line that names the file. */
 public final class JsonFile {
-    // Python writes NaN and Infinity, and so do models' files; a second value after the first is a damaged file.
+    // Python writes NaN and Infinity, and so do models' files; a second value after the first means a damaged file.
     private static final JsonMapper MAPPER = JsonMapper.builder()
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
 
-    /** Ten times what the largest vocabularies take. */
+    /** Ten times the size of the largest vocabularies. */
     private static final long MAX_FILE_BYTES = 256L << 20;
 
     private JsonFile() {}
@@ -28,19 +28,19 @@ public final class JsonFile {
     /**
      * Reads a model's file that holds one JSON object.
      *
-     * @throws UserError where it is missing, empty, unreadable, or anything else than one object
+     * @throws UserError where it is missing, empty, unreadable, or not exactly one object
      */
     public static ObjectNode read(Path file) {
         return parse(bytes(file), file.toString());
     }
 
-    /** As {@link #read}; empty where the file is missing. */
+    /** Like {@link #read}; empty where the file is missing. */
     public static Optional<ObjectNode> readIfPresent(Path file) {
         return Files.exists(file) ? Optional.of(read(file)) : Optional.empty();
     }
 
     /**
-     * The bytes of a model's file.
+     * Returns the bytes of a model's file.
      *
      * @throws UserError where it is missing or unreadable
      */
@@ -66,9 +66,9 @@ public final class JsonFile {
     }
 
     /**
-     * As {@link #read}, of bytes already in memory; {@code name} is what the errors call them.
+     * Like {@link #read}, for bytes already in memory; {@code name} is what errors call them.
      *
-     * @throws UserError where they are anything else than one object
+     * @throws UserError where they are not exactly one object
      */
     public static ObjectNode parse(byte[] json, String name) {
         if (json.length == 0) {
@@ -88,7 +88,7 @@ public final class JsonFile {
         }
     }
 
-    /** What is said of damaged JSON. */
+    /** Returns the error for damaged JSON. */
     public static UserError invalid(String name, JsonProcessingException e) {
         String reason = e.getOriginalMessage().lines().findFirst().orElse("damaged");
         String where = e.getLocation() == null

@@ -20,12 +20,12 @@ public final class UserError extends RuntimeException {
         return new UserError(what + ": " + value + " (" + hint + ")", null);
     }
 
-    /** As {@link #of(String, Object, String)}, keeping what caused it for the log. */
+    /** Like {@link #of(String, Object, String)}, and keeps the cause for the log. */
     public static UserError of(String what, Object value, String hint, Throwable cause) {
         return new UserError(what + ": " + value + " (" + hint + ")", cause);
     }
 
-    /** The same fault, told in other words. */
+    /** Returns the same fault with another message. */
     public UserError reworded(UnaryOperator<String> words) {
         return new UserError(words.apply(getMessage()), this);
     }
