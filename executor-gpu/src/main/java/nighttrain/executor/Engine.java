@@ -12,10 +12,10 @@ import nighttrain.io.Causes;
 
 /** Token ids in, token ids out: one model on all devices of this process, shared by any number of submitters. */
 public interface Engine extends AutoCloseable {
-    /** What the engine settled on. */
+    /** Returns the settings that the engine runs with. */
     EnginePlan plan();
 
-    /** A submitter of its own; each task of an executor opens one. */
+    /** Opens a session; each task of an executor opens one. */
     Session session();
 
     /** Counters of each replica at this moment; replica r has the r-th part of {@link #devices}. */
@@ -26,25 +26,24 @@ public interface Engine extends AutoCloseable {
         return replicaStats().stream().reduce(EngineStats::plus).orElseThrow();
     }
 
-    /** What the engine's GPUs say of themselves at this moment; none on CPUs, or where the driver's NVML is missing. Takes milliseconds. */
+    /** Returns a reading of each of the engine's GPUs at this moment; none on CPUs, or if the driver's NVML is missing. Takes milliseconds. */
     default List<DeviceReading> devices() {
         return List.of();
     }
 
-    /** Ends what runs, frees every device. */
+    /** Ends all running sequences and frees every device. */
     @Override
     void close();
 
     /** One submitter's requests and their answers. Used by one thread. */
     interface Session extends AutoCloseable {
         /**
-         * Hands a request over unless the engine has all it can use: {@code false} then, and it is to be offered again after
-         * an answer was taken.
+         * Hands a request over. Returns {@code false} if the engine's queue is full: the caller then takes an answer and offers the request again.
          */
         boolean offer(GenerationRequest request);
 
         /**
-         * The next answer, in order of completion, waiting at most this long; {@link Duration#ZERO} does not wait.
+         * Returns the next answer in order of completion. Waits at most this long; {@link Duration#ZERO} does not wait.
          *
          * @throws EngineException when the engine has failed
          */
@@ -53,7 +52,7 @@ public interface Engine extends AutoCloseable {
         /** Requests taken and not yet answered by {@link #poll}. */
         int inFlight();
 
-        /** Cancels what is in flight. */
+        /** Cancels all requests in flight. */
         @Override
         void close();
     }
@@ -66,7 +65,7 @@ public interface Engine extends AutoCloseable {
             super(message, cause);
         }
 
-        /** Whether a failure of an engine, or of opening one, is such that only another process can open it again. */
+        /** Returns whether only another process can open the engine again after this failure of an engine, or of opening one. */
         public static boolean needsNewProcess(Throwable failure) {
             return Causes.first(failure, DeviceLostException.class).isPresent();
         }

@@ -9,17 +9,18 @@ import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * What was asked of an engine; {@link EnginePlan} is what came of it. 0 means "choose for me" where said.
+ * The settings that a user asks for; {@link EnginePlan} holds the settings that result. 0 means "choose for me" where said.
  *
  * @param backend hardware
- * @param layout copies of the model, and devices that share one; 0 replicas: as many as the devices allow; 0 ranks: the fewest that hold it
- * @param steps how much one step takes
+ * @param layout copies of the model, and devices that share one copy; 0 replicas: as many as the devices allow; 0 ranks: the fewest that hold the
+ *     model
+ * @param steps bounds of one step
  * @param kv how keys and values are kept
  * @param threads CPU threads in all; 0: all that the machine has
- * @param gpu which GPUs, and how much of them
- * @param lengths that sequences are expected to have
+ * @param gpu which GPUs, and how much of their memory
+ * @param lengths expected lengths of sequences
  * @param weights which weights are kept and multiplied in 8 bits
- * @param states what the states of recurrent layers are kept in
+ * @param states number format of the states of recurrent layers
  */
 public record EngineConfig(
         Backend backend,
@@ -48,12 +49,12 @@ public record EngineConfig(
         }
     }
 
-    /** What a user gets who asks for nothing. */
+    /** Returns the defaults of all settings. */
     public static EngineConfig defaults() {
         return on(Backend.AUTO);
     }
 
-    /** What a user gets who asks for nothing but {@code backend}. */
+    /** Returns the defaults of all settings but {@code backend}. */
     public static EngineConfig on(Backend backend) {
         return new EngineConfig(
                 backend,
@@ -99,12 +100,12 @@ public record EngineConfig(
         return new EngineConfig(backend, layout, steps, kv, threads, gpu, lengths, weights, other);
     }
 
-    /** A model whose weights, keys, values and states an engine keeps as asked. */
+    /** Returns the model with weights, keys, values and states in the formats that this configuration asks for. */
     public ModelSpec inFormats(ModelSpec model) {
         return model.with(weights).with(kv.format).with(states);
     }
 
-    /** The same with another number of sequences in a step. */
+    /** Returns the same configuration with another number of sequences in a step. */
     public EngineConfig withMaxNumSeqs(int other) {
         return with(new StepConfig(other, steps.maxBatchTokens, steps.maxModelLen));
     }
@@ -118,11 +119,11 @@ public record EngineConfig(
     }
 
     /**
-     * How much one step takes.
+     * Bounds of one step.
      *
-     * @param maxNumSeqs most sequences in one step; 0: on GPUs as many as their memory holds at the lengths expected
-     * @param maxBatchTokens most tokens in one step, prefill and decode together; 0: what suits the hardware
-     * @param maxModelLen longest prompt plus output, in tokens; 0: the model's own
+     * @param maxNumSeqs most sequences in one step; 0: on GPUs as many as their memory holds at the expected lengths
+     * @param maxBatchTokens most tokens in one step, prefill and decode together; 0: chosen by the hardware
+     * @param maxModelLen longest prompt plus output, in tokens; 0: the model's own limit
      */
     public record StepConfig(int maxNumSeqs, int maxBatchTokens, int maxModelLen) implements Serializable {
         public StepConfig {
@@ -144,13 +145,13 @@ public record EngineConfig(
      * How keys and values are kept.
      *
      * @param pageTokens tokens in one page of the KV cache
-     * @param pages pages of one replica's KV cache; 0: what memory allows
+     * @param pages pages of one replica's KV cache; 0: as many as memory allows
      * @param prefixCache reuse the keys and values of shared prefixes
-     * @param format in which numbers
+     * @param format number format of keys and values
      */
     public record KvConfig(int pageTokens, int pages, boolean prefixCache, KvFormat.Choice format)
             implements Serializable {
-        /** In the numbers that the checkpoint asks for. */
+        /** Keeps keys and values in the number format that the checkpoint asks for. */
         public KvConfig(int pageTokens, int pages, boolean prefixCache) {
             this(pageTokens, pages, prefixCache, KvFormat.Choice.AUTO);
         }
@@ -162,13 +163,13 @@ public record EngineConfig(
     }
 
     /**
-     * What is expected of the sequences of a job. An engine is sized for them, and takes others all the same.
+     * Expected lengths of a job's sequences. An engine is sized for these lengths and accepts any others.
      *
-     * @param promptTokens mean of the prompts; 0: unknown
-     * @param outputTokens mean of the outputs; 0: unknown
+     * @param promptTokens mean tokens of the prompts; 0: unknown
+     * @param outputTokens mean tokens of the outputs; 0: unknown
      */
     public record Lengths(int promptTokens, int outputTokens) implements Serializable {
-        /** Nothing is expected. */
+        /** No length is known. */
         public static final Lengths UNKNOWN = new Lengths(0, 0);
 
         public Lengths {
@@ -179,8 +180,8 @@ public record EngineConfig(
         }
 
         /**
-         * Prompt and output together, at most {@code maxModelLen}. A prompt of which nothing is known counts as long as its output, and where
-         * that is short as an output of which nothing is known.
+         * Returns the expected tokens of prompt and output together, at most {@code maxModelLen}. A prompt of unknown length counts as many tokens as
+         * its output, but no fewer than an output of unknown length.
          */
         int sequenceTokens(int maxModelLen) {
             long output = outputTokens > 0 ? outputTokens : UNKNOWN_TOKENS;
@@ -192,12 +193,12 @@ public record EngineConfig(
     }
 
     /**
-     * What is asked of the GPUs.
+     * Settings of the GPUs.
      *
-     * @param devices their numbers, as the driver counts them; none: all that this process sees
+     * @param devices the driver's numbers of the GPUs; empty: all that this process sees
      * @param memoryUtilization share of each GPU's memory that the engine may fill with weights, activations and KV cache
      * @param deterministic a sequence's text does not depend on what else is in the batch; slower
-     * @param skipAllReduce leave out the sums over ranks: the answers are wrong, the time is the bound that communication is held against
+     * @param skipAllReduce leave out the all-reduces: the answers are wrong, and the time is the bound without communication
      */
     public record GpuConfig(
             List<Integer> devices, double memoryUtilization, boolean deterministic, boolean skipAllReduce)
@@ -212,12 +213,12 @@ public record EngineConfig(
             }
         }
 
-        /** The same on these GPUs. */
+        /** Returns the same settings on these GPUs. */
         public GpuConfig on(List<Integer> numbers) {
             return new GpuConfig(numbers, memoryUtilization, deterministic, skipAllReduce);
         }
 
-        /** The same without sums over ranks. */
+        /** Returns the same settings without all-reduces. */
         public GpuConfig withoutAllReduce() {
             return new GpuConfig(devices, memoryUtilization, deterministic, true);
         }

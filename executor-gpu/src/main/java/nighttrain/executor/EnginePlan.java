@@ -13,20 +13,20 @@ import nighttrain.executor.perf.StepTime;
 import nighttrain.executor.step.StepLimits;
 
 /**
- * What an engine settled on: nothing here is "automatic" any more.
+ * The settings that an engine runs with: no value is "automatic".
  *
  * @param backend {@link Backend#CPU} or {@link Backend#CUDA}
- * @param architecture how tensors travel between ranks, {@code dense} or {@code parallel_track(4 tracks, D=2, mean)}
+ * @param architecture name and settings of the architecture, {@code dense} or {@code parallel_track(4 tracks, D=2, mean)}
  * @param replicas copies of the model
  * @param ranks devices that share one copy
  * @param maxNumSeqs most sequences in one step of one replica
- * @param expectedTokens of a sequence, for which that number was chosen; 0 where it was given, and on CPUs
+ * @param expectedTokens expected tokens of a sequence, for which {@code maxNumSeqs} was chosen; 0 if {@code maxNumSeqs} was given, and on CPUs
  * @param maxBatchTokens most tokens in one step of one replica
  * @param maxModelLen longest prompt plus output, in tokens
- * @param cache how one replica's cache is cut
- * @param prefixCache whether shared prefixes are to be reused: their keys and values, and snapshots of states
+ * @param cache layout of one replica's cache
+ * @param prefixCache whether to reuse shared prefixes: their keys and values, and snapshots of states
  * @param threadsPerRank CPU threads that drive one rank
- * @param notIn8Bits which matrices are not in 8 bits though that was asked for, and why; empty for none
+ * @param notIn8Bits which matrices are not in 8 bits although 8 bits were asked for, and why; empty if there are none
  */
 public record EnginePlan(
         Backend backend,
@@ -42,7 +42,7 @@ public record EnginePlan(
         int threadsPerRank,
         String notIn8Bits)
         implements Serializable {
-    /** With a cache of which nothing is known but its pages. */
+    /** Makes a plan with a cache of one group of pages. */
     public EnginePlan(
             Backend backend,
             String architecture,
@@ -80,19 +80,19 @@ public record EnginePlan(
         return cache.pages();
     }
 
-    /** How many sequences of {@code tokens} tokens one replica's KV cache holds. */
+    /** Returns how many sequences of {@code tokens} tokens one replica's KV cache holds. */
     public double sequencesHeld(int tokens) {
         return cache.sequences(tokens);
     }
 
-    /** Whether shared prefixes are reused: as asked, where the cache has room for that. */
+    /** Returns whether shared prefixes are reused: if asked for, and if the cache has room for them. */
     public boolean reusesPrefixes() {
         return prefixCache && cache.canSharePrefixes();
     }
 
     /**
-     * Why {@link #maxNumSeqs} is what it is, where it was chosen: {@code max_num_seqs 768: KV cache of 71 GiB holds 812 sequences of 640
-     * tokens}. How many snapshots of states it holds beside. And why prefixes are not reused, or matrices not in 8 bits, where that was asked for.
+     * Explains the choices that the engine made. Why {@link #maxNumSeqs} was chosen, with the number of snapshots of states: {@code max_num_seqs 768:
+     * KV cache of 71 GiB holds 812 sequences of 640 tokens}. Why prefixes are not reused, or matrices not in 8 bits, although asked for.
      */
     public Optional<String> choice() {
         List<String> choices = new ArrayList<>();
@@ -120,7 +120,7 @@ public record EnginePlan(
         return replicas + "x" + ranks;
     }
 
-    /** How one replica would answer {@code requests}, all of them there from the start, in this order. */
+    /** Forecasts how one replica answers {@code requests}, all of them present from the start, in this order. */
     public Forecast forecast(StepTime time, List<Forecast.Request> requests) {
         return Forecast.of(
                 new StepLimits(maxNumSeqs, maxBatchTokens, 0, maxModelLen),

@@ -14,26 +14,29 @@ import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 
-/** Derives an {@link EnginePlan} from a configuration: the layout, and how much KV cache fits beside weights and activations. */
+/** Derives an {@link EnginePlan} from a configuration: the layout, and how much KV cache fits next to weights and activations. */
 final class EnginePlanning {
     /**
-     * Tokens in a step on GPUs: enough that matrix products run at their ceiling. 16,384 gained 1 % on equal lengths, lost 3 % on mixed ones,
-     * and its buffers take 1.5 GiB from the cache (dense-8b, one H200).
+     * Tokens in a step on GPUs: enough for matmuls to run at their peak rate. 16,384 tokens gained 1 % on equal lengths and lost 3 % on mixed ones;
+     * their buffers take 1.5 GiB from the cache (dense-8b, one H200).
      */
     private static final int GPU_BATCH_TOKENS = 8192;
 
-    /** Sequences in a step where nobody says how many: on CPUs, and on GPUs at least. */
+    /** Sequences in a step if their number is not given: this many on CPUs, at least this many on GPUs. */
     static final int LEAST_SEQUENCES = 256;
 
-    /** On GPUs at most; 1,024 in the place of 256 gained 7 to 19 %, 2,048 in the place of 1,024 up to 1.6 % (dense-8b, one H200). */
+    /**
+     * Most sequences in a step on GPUs if their number is not given. 1,024 instead of 256 gained 7 to 19 %, 2,048 instead of 1,024 up to 1.6 %
+     * (dense-8b, one H200).
+     */
     static final int MOST_SEQUENCES = 1024;
 
-    /** Chosen numbers are multiples of this: the largest captured graph then pads nothing. */
+    /** Chosen numbers of sequences are multiples of this, so that the largest captured graph pads nothing. */
     private static final int SEQUENCES_UNIT = 64;
 
     private static final int GPU_PAGE_UNIT = 16;
 
-    /** Share of the heap that the caches of all replicas may take; the rest is for weights and the job around. */
+    /** Share of the heap that the caches of all replicas may take; the rest is for weights and the job. */
     private static final double CPU_CACHE_SHARE = 0.25;
 
     /** Tokens in a step on CPUs: longer steps gain nothing. */
@@ -41,7 +44,7 @@ final class EnginePlanning {
 
     private EnginePlanning() {}
 
-    /** On this machine's CPUs. */
+    /** Plans an engine on this machine's CPUs. */
     static EnginePlan onCpu(EngineConfig config, ModelSpec model, int maxModelLen) {
         int replicas = Math.max(1, config.layout().replicas());
         int ranks = Math.max(1, config.layout().ranks());
@@ -94,14 +97,14 @@ final class EnginePlanning {
     }
 
     /**
-     * GPUs that are alike.
+     * Memory of several equal GPUs.
      *
-     * @param count how many
-     * @param budgetBytes of each that the engine may fill
-     * @param takenBytes of one that are in use before the engine is there
+     * @param count number of GPUs
+     * @param budgetBytes bytes of each GPU that the engine may fill
+     * @param takenBytes bytes of one GPU that are in use before the engine starts
      */
     record Room(int count, long budgetBytes, long takenBytes) {
-        /** With nothing else on them. */
+        /** GPUs on which nothing else runs. */
         Room(int count, long budgetBytes) {
             this(count, budgetBytes, 0);
         }
@@ -112,13 +115,13 @@ final class EnginePlanning {
         }
     }
 
-    /** On this machine's GPUs. */
+    /** Plans an engine on this machine's GPUs. */
     static EnginePlan onGpus(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep) {
         List<Integer> gpus = gpus(config);
         return onGpus(config, model, maxModelLen, scoredPerStep, room(gpus, config.gpu()));
     }
 
-    /** On GPUs that need not be here. */
+    /** Plans an engine on GPUs that this machine need not have. */
     static EnginePlan onGpus(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep, Room room) {
         if (config.kv().pageTokens() % GPU_PAGE_UNIT != 0) {
             throw UserError.of(
@@ -156,14 +159,14 @@ final class EnginePlanning {
         return ModelBlocks.of(model, 0, ranks).hinderedFrom8Bits().orElse("");
     }
 
-    /** A replica on GPUs, but for the sequences in a step. */
+    /** A replica on GPUs, without the number of sequences in a step. */
     private record Shape(
             EngineConfig config, ModelSpec model, int ranks, int scoredPerStep, long budgetBytes, int maxModelLen) {
         int expectedTokens() {
             return config.lengths().sequenceTokens(maxModelLen);
         }
 
-        /** As asked; else as many as the cache beside their buffers holds at the lengths expected, within bounds. */
+        /** Returns the number asked for; else the most sequences, within bounds, that the cache holds at the expected lengths, less their buffers. */
         int sequences() {
             if (config.steps().maxNumSeqs() > 0) {
                 return config.steps().maxNumSeqs();
@@ -182,9 +185,8 @@ final class EnginePlanning {
         private boolean holds(int sequences) {
             try {
                 return cache(sequences).sequences(expectedTokens()) >= sequences;
-            } catch (
-                    UserError
-                            tooSmall) { // beside their buffers the longest sequence finds no room; beside fewer it may
+            } catch (UserError tooSmall) { // the longest sequence does not fit with the buffers of so many; it may with
+                // fewer
                 return false;
             }
         }
@@ -199,14 +201,14 @@ final class EnginePlanning {
         }
     }
 
-    /** What a rank takes of a GPU, at the fewest sequences where their number is to be chosen. */
+    /** Returns the memory that a rank takes of a GPU, with the fewest sequences if their number is not given. */
     static GpuMemory memory(EngineConfig config, ModelSpec model, int ranks, int scoredPerStep, long budgetBytes) {
         int sequences = leastSequences(config);
         return GpuMemory.of(
                 model, ranks, maxBatchTokens(config, sequences), sequences + scoredPerStep, sequences, budgetBytes);
     }
 
-    /** The fewest sequences in a step that {@code config} is content with. */
+    /** Returns the fewest sequences in a step that {@code config} allows. */
     private static int leastSequences(EngineConfig config) {
         return config.steps().maxNumSeqs() > 0 ? config.steps().maxNumSeqs() : LEAST_SEQUENCES;
     }
@@ -233,7 +235,7 @@ final class EnginePlanning {
         return gpus(config).subList(0, plan.replicas() * plan.ranks());
     }
 
-    /** Replicas need no communication at all, so the fewest ranks whose memory holds the model and a useful KV cache. */
+    /** Returns the fewest ranks whose memory holds the model and a useful KV cache: replicas need no communication at all. */
     private static int fewestRanks(EngineConfig config, ModelSpec model, int scoredPerStep, Room room) {
         for (int ranks = 1; ranks <= room.count(); ranks++) {
             if (room.count() % ranks == 0
@@ -260,7 +262,7 @@ final class EnginePlanning {
         }
     }
 
-    /** By the GPU that has the least free; asking opens a context on each. */
+    /** Returns the least budget and the most memory in use over these GPUs. Asking opens a context on each. */
     private static Room room(List<Integer> gpus, GpuConfig config) {
         List<CudaDevices.Memory> memories =
                 gpus.stream().map(CudaDevices::memory).toList();

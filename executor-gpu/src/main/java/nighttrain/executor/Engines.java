@@ -28,18 +28,18 @@ import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.StateFormat;
 
-/** The one place that chooses an engine's backend and layout. */
+/** Plans and opens engines: chooses their backend and layout. */
 public final class Engines {
-    /** Requests that wait per request that runs: enough that a step never lacks one while a submitter journals. */
+    /** Waiting requests per running request: enough that a step never lacks one while a submitter writes its journal. */
     private static final int QUEUED_PER_RUNNING = 1;
 
-    /** Scores taken in a step: few, since each takes a row of logits as wide as the vocabulary. */
+    /** Scores in a step: few, since each takes a row of logits as wide as the vocabulary. */
     private static final int SCORED_PER_STEP = 64;
 
     private Engines() {}
 
     /**
-     * Refuses what cannot work on any machine, so that a driver can tell before anything is opened or written.
+     * Refuses a configuration that cannot work on any machine, before anything is opened or written.
      *
      * @throws UserError naming the setting, its limit and the way out
      */
@@ -51,7 +51,7 @@ public final class Engines {
     }
 
     /**
-     * Refuses options that would change nothing with any of these models.
+     * Refuses options that have no effect on any of these models.
      *
      * @throws UserError naming the option
      */
@@ -74,7 +74,7 @@ public final class Engines {
         }
     }
 
-    /** The first kind of part that GPUs cannot compute yet; none where they can run the model. */
+    /** Returns the first kind of part that GPUs cannot compute yet; none if they can run the model. */
     public static Optional<String> missingOnGpus(ModelSpec model) {
         return ModelBlocks.missingOnGpus(model);
     }
@@ -102,9 +102,9 @@ public final class Engines {
     }
 
     /**
-     * What {@code config} comes to for this model on this machine.
+     * Plans {@code config} for this model on this machine.
      *
-     * @throws UserError where it cannot be had
+     * @throws UserError if no plan satisfies {@code config}
      */
     public static EnginePlan plan(EngineConfig config, ModelSpec model) {
         check(config, model);
@@ -117,9 +117,9 @@ public final class Engines {
     }
 
     /**
-     * What {@code config} comes to on GPUs that need not be here, all of their memory free; also of models that GPUs cannot compute yet.
+     * Plans {@code config} on GPUs that this machine need not have, with all of their memory free. Also plans models that GPUs cannot compute yet.
      *
-     * @throws UserError where it cannot be had
+     * @throws UserError if no plan satisfies {@code config}
      */
     public static EnginePlan planOn(HardwareProfile hardware, int gpus, EngineConfig config, ModelSpec model) {
         checkSizes(config, model);
@@ -128,7 +128,7 @@ public final class Engines {
                 config, config.inFormats(model), maxModelLen(config, model), SCORED_PER_STEP, room);
     }
 
-    /** What one of {@code ranks} ranks would take of a GPU that need not be here. */
+    /** Returns the memory that one of {@code ranks} ranks takes of a GPU that this machine need not have. */
     public static GpuMemory memoryOn(HardwareProfile hardware, int ranks, EngineConfig config, ModelSpec model) {
         return EnginePlanning.memory(
                 config, config.inFormats(model), ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
@@ -139,9 +139,9 @@ public final class Engines {
     }
 
     /**
-     * The most sequences that an engine will run at a time, as far as that is known where none is open.
+     * Returns the most sequences that an engine will run at a time, as far as known before one is open.
      *
-     * @param onGpus whether it will have GPUs
+     * @param onGpus whether the engine will run on GPUs
      */
     public static int mostSequences(EngineConfig config, boolean onGpus) {
         return config.steps().maxNumSeqs() > 0
@@ -149,7 +149,7 @@ public final class Engines {
                 : onGpus ? EnginePlanning.MOST_SEQUENCES : EnginePlanning.LEAST_SEQUENCES;
     }
 
-    /** Whether an engine here would run on GPUs. */
+    /** Returns whether an engine on this machine runs on GPUs. */
     public static boolean runsOnGpu(EngineConfig config) {
         if (config.backend() == Backend.CUDA) {
             CudaDevices.require();
@@ -159,9 +159,9 @@ public final class Engines {
     }
 
     /**
-     * The longest prompt plus output that an engine will take, on any machine.
+     * Returns the longest prompt plus output, in tokens, that an engine takes, on any machine.
      *
-     * @throws UserError where more was asked for than the model was trained for
+     * @throws UserError if {@code config} asks for more positions than the model was trained for
      */
     public static int maxModelLen(EngineConfig config, ModelSpec model) {
         if (config.steps().maxModelLen() > model.maxPositions()) {
@@ -173,7 +173,7 @@ public final class Engines {
         return config.steps().maxModelLen() > 0 ? config.steps().maxModelLen() : model.maxPositions();
     }
 
-    /** What the devices of {@code plan} could do at best, measured on the first; none for CPUs. Call it before {@link #open}. */
+    /** Returns the roofline of the devices of {@code plan}, measured on the first; none for CPUs. Call it before {@link #open}. */
     public static Optional<Roofline> roofline(EngineConfig config, EnginePlan plan, ModelSpec model) {
         return plan.backend() == Backend.CUDA
                 ? Optional.of(new Roofline(
@@ -184,7 +184,7 @@ public final class Engines {
                 : Optional.empty();
     }
 
-    /** What the devices of {@code plan} give, measured on the first; takes seconds. Call it before {@link #open}. */
+    /** Returns the profile of the devices of {@code plan}, measured on the first; takes seconds. Call it before {@link #open}. */
     public static HardwareProfile measured(EngineConfig config, EnginePlan plan) {
         if (plan.backend() == Backend.CPU) {
             return HardwareProfile.ofCpu(CpuDevice.peakRates(plan.threadsPerRank()));
@@ -194,7 +194,7 @@ public final class Engines {
                 CudaDevices.names(), CudaDevices.memory(gpu).totalBytes(), CudaDevices.peakRates(gpu));
     }
 
-    /** What an engine would run on here, in words: {@code Linux amd64, 16 processors, 4 x NVIDIA H200}. */
+    /** Describes the hardware that an engine runs on: {@code Linux amd64, 16 processors, 4 x NVIDIA H200}. */
     public static String machine(EngineConfig config) {
         String host = System.getProperty("os.name") + " " + System.getProperty("os.arch") + ", "
                 + Runtime.getRuntime().availableProcessors() + " processors";
@@ -206,7 +206,7 @@ public final class Engines {
         return open(config, checkpoint, () -> {});
     }
 
-    /** As {@link #open(EngineConfig, Checkpoint)}; {@code planned} hears when all that remains is to load the weights. */
+    /** As {@link #open(EngineConfig, Checkpoint)}; runs {@code planned} when the plan is made and only the weights remain to be loaded. */
     public static Engine open(EngineConfig config, Checkpoint checkpoint, Runnable planned) {
         EnginePlan plan = plan(config, checkpoint.spec());
         planned.run();
@@ -224,7 +224,7 @@ public final class Engines {
                 new RequestCheck(
                         checkpoint.spec().vocabSize(),
                         plan.maxModelLen(),
-                        // A token with more is computed again, which the state of a layer would not bear.
+                        // A token with more scores is computed again, which would change the state of a layer.
                         plan.cache().hasStates() ? SCORED_PER_STEP : Integer.MAX_VALUE),
                 replicas,
                 readings(config, plan));

@@ -10,28 +10,28 @@ import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.ModelSpec;
 
 /**
- * The memory of one GPU of several alike, and what one of {@code ranks} ranks takes of it.
+ * The memory of one of several equal GPUs, and the parts of it that one rank takes.
  *
- * @param budgetBytes that the engine may fill
- * @param weightBytes of the rank's share of the model
- * @param activationBytes of a step at its largest
- * @param usefulCacheBytes of the rank's share of a cache with which a full batch makes headway: of every sequence its state, and keys
- *     and values of some tokens
+ * @param budgetBytes bytes that the engine may fill
+ * @param weightBytes bytes of the rank's share of the weights
+ * @param activationBytes bytes of the activations of the largest step
+ * @param usefulCacheBytes bytes of the rank's share of the smallest useful cache: the states of a full batch, and keys and values of some tokens of
+ *     each sequence
  */
 public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes, long usefulCacheBytes) {
-    /** For libraries, kernels, recordings, the attention's partial results and the routing of experts. */
+    /** Memory for libraries, kernels, captured graphs, the attention's partial results and the routing of experts. */
     public static final long RESERVE_BYTES = 2L << 30;
 
-    /** Tokens that every sequence of a full batch should find room for, for a layout to count as fitting. */
+    /** A layout fits if every sequence of a full batch finds room for this many tokens. */
     private static final int USEFUL_TOKENS = 256;
 
     /**
-     * Of a model on {@code ranks} ranks.
+     * Returns the memory of one of {@code ranks} ranks that share a model.
      *
-     * @param maxTokens in a step
-     * @param maxSamples in a step
-     * @param sequences in a step, the fewest that will do
-     * @throws UserError where the model cannot be cut into so many
+     * @param maxTokens most tokens in a step
+     * @param maxSamples most samples in a step
+     * @param sequences the fewest sequences in a step that are allowed
+     * @throws UserError if the model cannot be cut into so many ranks
      */
     static GpuMemory of(ModelSpec model, int ranks, int maxTokens, int maxSamples, int sequences, long budget) {
         ModelBlocks.checkRanks(model, ranks);
@@ -44,27 +44,27 @@ public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes
                 sequences * usefulPerSequence / ranks);
     }
 
-    /** What is left for the cache. */
+    /** Returns the bytes left for the cache. */
     public long cacheBytes() {
         return Math.max(0, budgetBytes - weightBytes - activationBytes - RESERVE_BYTES);
     }
 
-    /** What must be there for the layout to count as fitting. */
+    /** Returns the bytes that the layout needs to fit. */
     public long neededBytes() {
         return weightBytes + activationBytes + RESERVE_BYTES + usefulCacheBytes;
     }
 
-    /** What an engine of {@code plan} fills of one GPU. */
+    /** Returns the bytes of one GPU that an engine of {@code plan} fills. */
     public long usedBytes(EnginePlan plan) {
         return weightBytes + activationBytes + RESERVE_BYTES + plan.cache().bytes() / plan.ranks();
     }
 
-    /** Whether a full batch makes headway in it. */
+    /** Returns whether the cache is at least as large as the smallest useful one. */
     public boolean isUseful() {
         return cacheBytes() >= usefulCacheBytes;
     }
 
-    /** One replica's cache, where so many sequences run at most. */
+    /** Returns the layout of one replica's cache for at most {@code maxNumSeqs} running sequences. */
     CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxNumSeqs, int maxTokens, int maxModelLen) {
         CacheLayout cache = CacheLayout.of(
                         CacheSpec.of(model, ranks, Bfloat16.BYTES, maxModelLen),

@@ -6,10 +6,10 @@ import java.util.regex.Pattern;
 import nighttrain.io.UserError;
 
 /**
- * How devices are used.
+ * The numbers of replicas and of ranks in each.
  *
- * @param replicas copies of the model; 0, where it is asked for: as many as the devices allow
- * @param ranks devices that share one copy; 0, where it is asked for: the fewest that hold it
+ * @param replicas copies of the model; 0 in a configuration: as many as the devices allow
+ * @param ranks devices that share one copy; 0 in a configuration: the fewest that hold it
  */
 public record Layout(int replicas, int ranks) implements Serializable {
     private static final Pattern TEXT = Pattern.compile("([1-9]\\d{0,3})x([1-9]\\d{0,3})");
@@ -23,12 +23,12 @@ public record Layout(int replicas, int ranks) implements Serializable {
         return new Layout(Integer.parseInt(found.group(1)), Integer.parseInt(found.group(2)));
     }
 
-    /** Devices that it takes. */
+    /** Returns the number of devices. */
     public int devices() {
         return replicas * ranks;
     }
 
-    /** Copies side by side, with nothing to say to one another. */
+    /** Returns whether there are several replicas of one rank each, which need no communication. */
     public boolean onlyReplicas() {
         return ranks == 1 && replicas > 1;
     }

@@ -20,7 +20,7 @@ import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.run.Replica;
 import nighttrain.executor.schedule.Sequence;
 
-/** Copies of a model side by side; a request goes to the one with the least to do. */
+/** An engine of several replicas; a request goes to the replica with the fewest requests in flight. */
 final class ReplicatedEngine implements Engine {
     private final EnginePlan plan;
     private final RequestCheck check;
@@ -60,7 +60,7 @@ final class ReplicatedEngine implements Engine {
         replicas.forEach(Replica::close);
     }
 
-    /** What happened to a request: an answer, or the engine's failure. */
+    /** The outcome of a request: an answer, or the engine's failure. */
     private record Outcome(Optional<Generation> generation, Optional<RuntimeException> failure) {}
 
     private final class Submitter implements Session {
@@ -82,7 +82,7 @@ final class ReplicatedEngine implements Engine {
 
         private boolean submit(Sequence sequence) {
             Replica replica = latest != null && sequence.scoresTheSamePrompt(latest)
-                    ? replicaOfLatest // which has the prompt in its cache
+                    ? replicaOfLatest // it has the prompt in its cache
                     : replicas.stream()
                             .min(Comparator.comparingInt(Replica::inFlight))
                             .orElseThrow();

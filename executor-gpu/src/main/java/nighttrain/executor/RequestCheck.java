@@ -7,7 +7,7 @@ import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**
- * Which requests an engine can answer; the others get an error of their own and cost nothing.
+ * Checks whether an engine can answer a request. A request that it cannot answer gets an error and costs nothing.
  *
  * @param mostScoresOfAPosition most scores of one position
  */
@@ -66,7 +66,7 @@ record RequestCheck(int vocabulary, int maxModelLen, int mostScoresOfAPosition) 
         return Optional.empty();
     }
 
-    /** No text that satisfies the constraint is short enough. */
+    /** Returns an error if no text that satisfies the constraint is short enough. */
     private Optional<RequestError> errorOfConstraint(GenerationRequest request) {
         int room = Math.min(request.sampling().maxTokens(), maxModelLen - request.promptTokens().length);
         return request.constraint()
