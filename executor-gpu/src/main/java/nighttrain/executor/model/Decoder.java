@@ -95,7 +95,7 @@ public final class Decoder {
         return new Decoder(blocks, loader, device, limits, layout);
     }
 
-    /** Takes a step's inputs, and copies states as they ask; {@link #enqueue} computes what they ask for. */
+    /** Uploads a step's inputs and copies the states that they name; {@link #enqueue} enqueues the forward pass. */
     public void begin(Batch batch) {
         stepIo.begin(batch);
         recurrent.ifPresent(states -> {
@@ -114,12 +114,12 @@ public final class Decoder {
         return stepIo.end();
     }
 
-    /** Which of a step's {@code outputRows} samples this rank makes. */
+    /** Returns which of a step's {@code outputRows} samples this rank makes. */
     public RowShare share(int outputRows) {
         return RowShare.of(outputRows, ranks.rank(), ranks.size());
     }
 
-    /** The page of every group that belongs to no sequence: where padding and warm-up put their keys and values. */
+    /** Returns one page of every group that belongs to no sequence: padding and warm-up write their keys and values there. */
     public int[] scratchPages() {
         return layout.groups().stream().mapToInt(CacheLayout.Group::pages).toArray();
     }
@@ -168,9 +168,9 @@ public final class Decoder {
     }
 
     /**
-     * What modules work in.
+     * The buffers that modules work in.
      *
-     * @param normed what a module reads where a norm comes before it
+     * @param normed the input of a module that follows a norm
      */
     private record Room(Buffers buffers, Tensor normed) {
         Room firstRows(int rows) {
@@ -179,9 +179,9 @@ public final class Decoder {
     }
 
     /**
-     * A step's modules as architectures see them, whatever the layers are made of.
+     * A step's modules as architectures call them, whatever blocks the layers have.
      *
-     * @param outputRows where the stream goes on behind the last mixer; none where the head reads all rows
+     * @param outputRows the stream after the last mixer, of the rows that the head reads; none if the head reads all rows
      */
     private record LayerBlocks(
             Ops ops,
@@ -225,7 +225,7 @@ public final class Decoder {
             if (fed != room) {
                 h.normInto(fed.normed(), it.mixerNorm().orElseThrow());
             }
-            run(it.feedForward(), fed, fed.normed(), fed.normed()); // which nobody reads any more when the output comes
+            run(it.feedForward(), fed, fed.normed(), fed.normed()); // not read any more when the output is written
             ops.add(both.part(), fed.normed());
             return both;
         }
