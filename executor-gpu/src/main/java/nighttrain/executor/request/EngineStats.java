@@ -9,7 +9,7 @@ import java.util.OptionalLong;
  * @param running sequences in the current steps
  * @param waiting requests taken but not yet running
  * @param finished requests answered, errors included
- * @param preemptions times that a sequence had to give its pages back
+ * @param preemptions times that a running sequence lost its pages and had to be computed again
  * @param tokens prefilled and generated
  * @param steps forward passes
  * @param pages of the KV cache
@@ -28,7 +28,7 @@ public record EngineStats(
      * Tokens of requests.
      *
      * @param prompt tokens prefilled or found in the prefix cache, of requests that finished
-     * @param cachedPrompt of these, found in the prefix cache
+     * @param cachedPrompt those of {@code prompt} that were found in the prefix cache
      * @param output tokens generated, with the end tokens that results leave out
      */
     public record Tokens(long prompt, long cachedPrompt, long output) {
@@ -42,8 +42,8 @@ public record EngineStats(
      *
      * @param count how many
      * @param nanos time spent in them
-     * @param busyNanos time that devices worked on them, rank 0 of each replica
-     * @param commNanos of which ranks waited for one another's all-reduces
+     * @param busyNanos time that rank 0's device of each replica worked on steps
+     * @param commNanos part of {@code busyNanos} that rank 0 of each replica spent in communication, waits for other ranks included
      */
     public record Steps(long count, long nanos, long busyNanos, long commNanos) {
         private Steps plus(Steps other) {
@@ -53,10 +53,10 @@ public record EngineStats(
     }
 
     /**
-     * Pages of KV cache now.
+     * Pages of the KV cache at one moment.
      *
-     * @param used holding a running sequence
-     * @param all in all
+     * @param used pages that running sequences use
+     * @param all pages in total
      */
     public record Pages(int used, int all) {
         private Pages plus(Pages other) {
@@ -65,13 +65,13 @@ public record EngineStats(
     }
 
     /**
-     * Tokens that experts were given.
+     * Tokens routed to experts.
      *
-     * @param tokens of all experts, of all layers with experts
-     * @param busiestTokens what these would be if every expert of a layer and step had as many tokens as the busiest one
+     * @param tokens tokens of all experts, summed over all layers with experts
+     * @param busiestTokens {@code tokens} if every expert of a layer and step had as many as the busiest one
      */
     public record Experts(long tokens, long busiestTokens) {
-        /** Of a model without experts. */
+        /** Counters of a model without experts. */
         public static final Experts NONE = new Experts(0, 0);
 
         private Experts plus(Experts other) {
@@ -79,7 +79,9 @@ public record EngineStats(
         }
     }
 
-    /** Tokens of the busiest expert over those of the average one since {@code earlier}, 1 where all have as many; none without experts. */
+    /**
+     * Returns tokens of the busiest expert over tokens of the average one since {@code earlier}: 1 if all have the same number; none without experts.
+     */
     public OptionalDouble expertImbalance(EngineStats earlier) {
         long all = experts.tokens - earlier.experts.tokens;
         return all == 0
@@ -87,7 +89,7 @@ public record EngineStats(
                 : OptionalDouble.of((double) (experts.busiestTokens - earlier.experts.busiestTokens) / all);
     }
 
-    /** Both together. */
+    /** Returns the sums of both. */
     public EngineStats plus(EngineStats other) {
         return new EngineStats(
                 running + other.running,
@@ -101,8 +103,8 @@ public record EngineStats(
     }
 
     /**
-     * What one GPU of an engine says of itself at one moment, as {@code nvidia-smi} shows it: other processes on the same GPU count
-     * too. Each value may be missing where the GPU does not tell (a MIG slice tells no utilization).
+     * A reading of one GPU of an engine at one moment, as {@code nvidia-smi} shows it: other processes on the same GPU count, too. A value is missing
+     * if the GPU does not report it (a MIG slice reports no utilization).
      *
      * @param device the GPU's number, as the driver counts them
      * @param utilization share of the driver's last sampling period, a second at most, in which a kernel ran, 0 to 1

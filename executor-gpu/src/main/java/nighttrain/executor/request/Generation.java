@@ -5,19 +5,19 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * What became of a {@link GenerationRequest}.
+ * The answer to a {@link GenerationRequest}.
  *
  * @param id the request's id
  * @param tokens output token ids, without the stop token
  * @param finishReason why it ended
- * @param error present exactly when {@code finishReason} is {@link FinishReason#ERROR}
+ * @param error present if and only if {@code finishReason} is {@link FinishReason#ERROR}
  * @param logprobs one entry per output token when asked for, else empty
  * @param promptLogprobs one entry per prompt token after the first when asked for, else empty
  * @param scores the log-probabilities asked for by {@link GenerationRequest#scores}, in their order
  * @param promptTokens tokens of the prompt
- * @param cachedPromptTokens of these, tokens whose keys and values another request had left in the cache
+ * @param cachedPromptTokens those of {@code promptTokens} whose keys and values another request had left in the cache
  * @param submittedNanos {@link System#nanoTime} when the engine took the request
- * @param firstTokenNanos when the first output token was known; equals {@code finishedNanos} where none came
+ * @param firstTokenNanos when the first output token was known; equals {@code finishedNanos} if there was none
  * @param finishedNanos when it ended
  */
 public record Generation(
@@ -34,9 +34,9 @@ public record Generation(
         long firstTokenNanos,
         long finishedNanos) {
     /**
-     * Why a request could not be answered; others go on.
+     * Why a request could not be answered; other requests go on.
      *
-     * @param kind a short class for grouping, such as {@code prompt_too_long}
+     * @param kind a short name for grouping, such as {@code prompt_too_long}
      * @param message {@code what failed: value (limit; way out)}
      */
     public record RequestError(String kind, String message) {}
@@ -45,7 +45,7 @@ public record Generation(
     public enum FinishReason {
         /** A stop token or stop string. */
         STOP,
-        /** {@code maxTokens} or the model's context was reached. */
+        /** The output reached {@code maxTokens} or the model's context. */
         LENGTH,
         /** The request could not be answered; see {@link Generation#error}. */
         ERROR;

@@ -4,18 +4,18 @@ import java.io.Serializable;
 import nighttrain.io.UserError;
 
 /**
- * How the next token is sampled: penalties, temperature, top-k, top-p, min-p, always in this order (that of Hugging Face
- * transformers), each on the distribution that the one before left: top-p counts shares of what top-k kept, and min-p drops tokens
- * of what top-p kept. Of equally likely tokens at the cut-off of top-k or top-p the lower ids stay.
+ * How the next token is sampled: penalties, temperature, top-k, top-p, min-p, always in this order (that of Hugging Face transformers), each applied
+ * to the result of the one before: top-p counts shares of the tokens that top-k kept, and min-p drops tokens that top-p kept. Of equally likely
+ * tokens at the cut-off of top-k or top-p, the lower ids stay.
  *
  * @param maxTokens most tokens to generate, at least 1
  * @param temperature 0 is greedy; otherwise logits are divided by it
- * @param filter which tokens may come
+ * @param filter which tokens can be sampled
  * @param penalties for tokens seen before
- * @param logprobs log-probabilities to return per output token: -1 none, 0 the chosen token's, k also the k likeliest
+ * @param logprobs log-probabilities to return per output token: -1: none; 0: the sampled token's; k: also those of the k most likely tokens
  * @param promptLogprobs return the log-probability of every prompt token after the first, given those before; for requests without
  *     scores
- * @param ignoreEos go on to {@code maxTokens} whatever token comes
+ * @param ignoreEos ignore stop tokens, and generate up to {@code maxTokens}
  */
 public record SamplingParams(
         int maxTokens,
@@ -44,14 +44,14 @@ public record SamplingParams(
     }
 
     /**
-     * Which tokens may come, by their probabilities.
+     * Which tokens can be sampled, by their probabilities.
      *
-     * @param topK only the k likeliest tokens; 0 is all
-     * @param topP only the likeliest tokens whose probabilities reach p together (nucleus), of those that top-k kept; 1 is all
-     * @param minP only tokens at least this share as likely as the likeliest, of those that top-p kept; 0 is all
+     * @param topK only the k most likely tokens; 0 is all
+     * @param topP only the most likely of the tokens that top-k kept, whose probabilities together reach p (nucleus); 1 is all
+     * @param minP of the tokens that top-p kept, drop those below this times the probability of the most likely one; 0 is all
      */
     public record Filter(int topK, double topP, double minP) implements Serializable {
-        /** All may come. */
+        /** Keeps all tokens. */
         public static final Filter NONE = new Filter(0, 1, 0);
 
         public Filter {
@@ -62,7 +62,7 @@ public record SamplingParams(
     }
 
     /**
-     * What tokens lose that were seen before.
+     * Penalties for tokens seen before.
      *
      * @param repetition divides positive and multiplies negative logits of tokens seen in prompt or output; 1 is none
      * @param presence subtracted once from the logit of every token already in the output
@@ -117,12 +117,12 @@ public record SamplingParams(
         return new SamplingParams(maxTokens, temperature, filter, penalties, logprobs, promptLogprobs, other);
     }
 
-    /** Whether the likeliest token is always taken. */
+    /** Returns whether the most likely token is always taken. */
     public boolean isGreedy() {
         return temperature == 0;
     }
 
-    /** Whether logits depend on the tokens so far. */
+    /** Returns whether penalties make logits depend on the tokens so far. */
     public boolean hasPenalties() {
         return !penalties.equals(Penalties.NONE);
     }
