@@ -7,20 +7,19 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * The inputs of one step: tokens of several sequences, laid end to end, some a single token (decode), some a piece of a
- * prompt (prefill).
+ * The inputs of one step: tokens of several sequences, one after the other. A sequence has a single token (decode) or a piece of a prompt (prefill).
  *
- * @param tokens token ids, {@code [tokens]}; or {@link #sampledBefore}, where a token is still being sampled
+ * @param tokens token ids, {@code [tokens]}; {@link #sampledBefore} for a token that is still being sampled
  * @param positions each token's position in its own sequence, {@code [tokens]}
- * @param queryStarts where each sequence's tokens begin, and the end of the last, {@code [sequences + 1]}
- * @param pageTables each sequence's pages of every group of layers in order of position, {@code [sequences][groups][at least needed]};
- *     those that no token of the step sees may be no pages
- * @param slots where each sequence's fixed state is, {@code [sequences]}; an empty state where the sequence begins with this step
- * @param copies keys and values that several sequences have
- * @param stateCopies states that are saved for other sequences, or theirs
- * @param outputRows the tokens whose logits are wanted, ascending, a token once for each of its samples, {@code [samples]}
- * @param samples how to sample the token after each of these
- * @param padding tokens at the end that only fill the step, and their sequences: nobody reads what comes of them
+ * @param queryStarts where each sequence's tokens begin, and where the last one's end, {@code [sequences + 1]}
+ * @param pageTables each sequence's pages of every group of layers in order of position, {@code [sequences][groups][at least needed]}; an entry that
+ *     no token of the step sees may be invalid
+ * @param slots the slot of each sequence's fixed state, {@code [sequences]}; the state is empty if the sequence begins with this step
+ * @param copies keys and values that are also written to the pages of a second sequence
+ * @param stateCopies states that are saved for other sequences, and saved states that sequences start from
+ * @param outputRows the tokens whose logits are wanted, ascending, one entry per sample, {@code [samples]}
+ * @param samples how to sample the token after each output row
+ * @param padding number of tokens at the end that only fill the step, with a sequence each; their results are not read
  */
 public record Batch(
         int[] tokens,
@@ -34,10 +33,10 @@ public record Batch(
         List<SampleRequest> samples,
         int padding) {
     /**
-     * Tokens whose keys and values go to the pages of one more sequence, which has the same token there and the same before it.
+     * Tokens whose keys and values are also written to the pages of a second sequence, which has the same tokens up to there.
      *
      * @param rows the tokens, {@code [copies]}
-     * @param pageTables of the sequence whose pages they go to, which need not be in the step, {@code [copies][groups][at least needed]}
+     * @param pageTables pages of the second sequence, which need not be in the step, {@code [copies][groups][at least needed]}
      */
     public record Copies(int[] rows, int[][][] pageTables) {
         public static final Copies NONE = new Copies(new int[0], new int[0][][]);
@@ -50,17 +49,17 @@ public record Batch(
     /**
      * States that are copied before the step computes. Within a list no copy writes a slot that another reads or writes.
      *
-     * @param saved from slots of sequences to those of snapshots and of their forks, first
-     * @param restored from slots of snapshots to those of sequences, after that
+     * @param saved copies from slots of sequences to slots of snapshots and of forks; made first
+     * @param restored copies from slots of snapshots to slots of sequences; made after {@code saved}
      */
     public record StateCopies(List<SlotCopy> saved, List<SlotCopy> restored) {
         public static final StateCopies NONE = new StateCopies(List.of(), List.of());
     }
 
-    /** What all layers have in one slot goes to another. */
+    /** Copies one slot to another, in all layers. */
     public record SlotCopy(int from, int to) {}
 
-    /** Without copies and padding. */
+    /** Makes a batch without copies and padding. */
     public Batch(
             int[] tokens,
             int[] positions,
@@ -72,7 +71,7 @@ public record Batch(
         this(tokens, positions, queryStarts, pageTables, slots, Copies.NONE, StateCopies.NONE, outputRows, samples, 0);
     }
 
-    /** Of a model that has one group of layers and no fixed states. */
+    /** Makes a batch for a model that has one group of layers and no fixed states. */
     public Batch(
             int[] tokens,
             int[] positions,
@@ -90,7 +89,7 @@ public record Batch(
                 samples);
     }
 
-    /** Stands for the token that sample {@code sample} of the step before will have sampled: the device fills it in. */
+    /** Returns the code of the token that sample {@code sample} of the step before is about to sample: the device fills the token in. */
     public static int sampledBefore(int sample) {
         return ~sample;
     }
@@ -105,12 +104,12 @@ public record Batch(
         return pageTables.length;
     }
 
-    /** Whether a sequence begins with this step: what its slot holds is another's. */
+    /** Returns whether a sequence begins with this step. Its slot then holds another sequence's state. */
     public boolean begins(int sequence) {
         return positions[queryStarts[sequence]] == 0;
     }
 
-    /** Whether every sequence has a single token and samples the next. */
+    /** Returns whether every sequence has a single token and samples the next. */
     public boolean isDecode() {
         return tokens.length == pageTables.length
                 && copies.size() == 0
@@ -119,7 +118,7 @@ public record Batch(
     }
 
     /**
-     * This decode step with more sequences, whose samples nobody reads.
+     * Returns this decode step with more sequences, whose samples are not read.
      *
      * @param scratchPages where the keys and values of their single tokens go, one page of every group
      * @param scratchSlot where their states go

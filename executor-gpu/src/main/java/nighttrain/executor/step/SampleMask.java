@@ -4,18 +4,17 @@ import nighttrain.executor.request.GenerationRequest.TokenConstraint;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**
- * Which tokens a sample may choose: those that the automaton allows in a state.
+ * The tokens that a sample may choose: those that the automaton allows in a state.
  *
- * @param constraint the request's
- * @param state the automaton's state before the token; or {@link Batch#sampledBefore}: the state that the token of that sample leads to,
- *     which the device finds out
- * @param remaining tokens that may still come, this one included
+ * @param constraint the request's constraint
+ * @param state the automaton's state before the token; or {@link Batch#sampledBefore}, if the device derives the state from the token of that sample
+ * @param remaining tokens that the output may still have, this one included
  */
 public record SampleMask(TokenConstraint constraint, int state, int remaining) {
     /**
-     * The classes whose tokens may come in {@code state}.
+     * Returns which classes of tokens are allowed in {@code state}.
      *
-     * @param ignoreEnd whether end tokens may come only where nothing else may
+     * @param ignoreEnd whether end tokens are allowed only if no other token is
      */
     public static boolean[] allowed(TokenAutomaton automaton, int state, int remaining, boolean ignoreEnd) {
         boolean[] allowed = new boolean[automaton.classes()];
@@ -30,7 +29,7 @@ public record SampleMask(TokenConstraint constraint, int state, int remaining) {
         return allowed;
     }
 
-    /** Whether a text in {@code state} is complete: it may end, and nothing else may come. */
+    /** Returns whether a text in {@code state} is complete: it may end, and no other token is allowed. */
     public static boolean isComplete(TokenAutomaton automaton, int state, int remaining) {
         if (!automaton.isAccepting(state)) {
             return false;

@@ -4,15 +4,15 @@ import java.util.Optional;
 import nighttrain.executor.request.SamplingParams;
 
 /**
- * How one token is to be sampled; or, for a given token, that its log-probability alone is wanted.
+ * How to sample one token; or a given token whose log-probability alone is wanted.
  *
  * @param sampling the request's settings
  * @param seed the request's seed
- * @param history the sequence's tokens so far, prompt then output; longer than {@code length} where it has room to grow
- * @param promptLength how many of them are the prompt
- * @param length how many of them come before the token: its position
- * @param given the token whose log-probability is wanted; {@link #NONE} where one is to be sampled
- * @param mask which tokens may be sampled; all where there is none
+ * @param history the sequence's tokens so far, prompt then output; may be longer than {@code length}
+ * @param promptLength how many tokens of {@code history} are the prompt
+ * @param length how many tokens of {@code history} precede the token: its position
+ * @param given the token whose log-probability is wanted; {@link #NONE} if a token is to be sampled
+ * @param mask which tokens may be sampled; all if there is no mask
  */
 public record SampleRequest(
         SamplingParams sampling,
@@ -22,21 +22,21 @@ public record SampleRequest(
         int length,
         int given,
         Optional<SampleMask> mask) {
-    /** No token is given. */
+    /** The value of {@code given} if a token is to be sampled. */
     public static final int NONE = -1;
 
-    /** Of any token. */
+    /** Makes a request without a mask. */
     public SampleRequest(SamplingParams sampling, long seed, int[] history, int promptLength, int length, int given) {
         this(sampling, seed, history, promptLength, length, given, Optional.empty());
     }
 
-    /** A sample that takes the likeliest token whatever came before. */
+    /** Returns a request that takes the most likely token, without a history. */
     public static SampleRequest likeliest() {
         return new SampleRequest(SamplingParams.greedy(1), 0, new int[0], 0, 0, NONE);
     }
 
     /**
-     * A uniform number in [0, 1) that depends on seed and position alone, so that a retry or another batch samples the same:
+     * Returns a uniform number in [0, 1) that depends on seed and position alone, so that a retry or another batch samples the same token:
      * SplitMix64's finaliser over a counter (Steele et al., OOPSLA 2014).
      */
     public double uniform() {

@@ -6,23 +6,23 @@ import nighttrain.executor.request.Generation.TokenLogprobs;
 /**
  * A sampled token, with its log-probabilities where the request asked for them.
  *
- * @param token the token; {@link LogitFault#code} where the logits were such that there is none
- * @param logprobs of the token; empty where there is none
+ * @param token the token; {@link LogitFault#code} if no token could be sampled from the logits
+ * @param logprobs log-probabilities of the token, if asked for; empty if there is no token
  */
 public record SampledToken(int token, Optional<TokenLogprobs> logprobs) {
-    /** That no token could be sampled. */
+    /** Returns the result of a row from which no token could be sampled. */
     public static SampledToken failed(LogitFault fault) {
         return new SampledToken(fault.code(), Optional.empty());
     }
 
-    /** Why there is no token. */
+    /** Returns why there is no token; empty if there is one. */
     public Optional<LogitFault> fault() {
         return LogitFault.of(token);
     }
 
     /**
-     * Why no token can be sampled from a row of logits. Some logits of -inf are no fault: they are tokens that may not come.
-     * A device reports a fault in the place of the token, as {@link #code}.
+     * Why no token can be sampled from a row of logits. Single logits of -inf are no fault: their tokens cannot be sampled. A device reports {@link
+     * #code} instead of a token.
      */
     public enum LogitFault {
         NAN("NaN"),
@@ -35,18 +35,18 @@ public record SampledToken(int token, Optional<TokenLogprobs> logprobs) {
             this.found = found;
         }
 
-        /** What the row holds, as errors name it. */
+        /** Returns what the row holds, in the words of errors. */
         public String found() {
             return found;
         }
 
-        /** A number below 0, so that it is no token; sample.cu has the same numbers. */
+        /** Returns a number below 0, which is no token id; sample.cu has the same numbers. */
         @SuppressWarnings("EnumOrdinal") // the order is sample.cu's
         public int code() {
             return -1 - ordinal();
         }
 
-        /** The fault that {@code token} stands for, if it is one's code. */
+        /** Returns the fault whose code {@code token} is, if any. */
         public static Optional<LogitFault> of(int token) {
             return token < 0 ? Optional.of(values()[-1 - token]) : Optional.empty();
         }

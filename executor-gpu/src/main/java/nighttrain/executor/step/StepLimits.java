@@ -1,7 +1,7 @@
 package nighttrain.executor.step;
 
 /**
- * Bounds of one step: what the scheduler keeps to, and devices prepare for.
+ * Bounds of one step. The scheduler keeps to them, and devices allocate for them.
  *
  * @param maxSequences most sequences in a step
  * @param maxTokens most tokens in a step, prefill and decode together; at least {@code maxSequences}
