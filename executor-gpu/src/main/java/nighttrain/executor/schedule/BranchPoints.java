@@ -10,17 +10,17 @@ import java.util.stream.IntStream;
 import nighttrain.executor.cache.PageAllocator;
 
 /**
- * Where prompts branch, for models whose layers keep a state. A state can be shared only where it was saved, at a place that its sequence
- * stopped at. So a prompt is cut at the first page end from which on one of those beside it differs, and its state saved there, for the
- * other to start from. A sequence that can start from a snapshot that is about to be saved waits for it, a step as a rule, and does not
- * compute the same; those behind it go first. Prompts that share no page are not cut.
+ * Finds where prompts branch, for models whose layers keep a state. A state can be shared only if it was saved, and only at a position where its
+ * sequence stopped. So a prompt is cut at the last page end before a neighbouring prompt differs from it, and its state is saved there for the
+ * neighbour to start from. A sequence that can start from a snapshot that is about to be saved waits for it, usually one step, instead of computing
+ * the same tokens; sequences behind it go first. Prompts that share no page are not cut.
  *
- * <p>A waiting sequence that shares all tokens before the first whose logits it needs, as those that score labels of one row do, cuts the
- * prompt at that token, inside a page. It begins in the step that reaches the cut, as a {@link Step.Fork}, and no snapshot is saved. Where
- * slots are too few for all forks, a snapshot is saved at the page end before, too.
+ * <p>A waiting sequence may share all tokens before the first whose logits it needs, as sequences that score labels of one row do. The prompt is then
+ * cut at that token, inside a page. The waiting sequence begins in the step that reaches the cut, as a {@link Step.Fork}, and no snapshot is saved.
+ * If there are too few slots for all forks, a snapshot is also saved at the page end before.
  */
 final class BranchPoints {
-    /** Sequences before one, and behind it, that it is compared with: texts that begin alike come one after the other. */
+    /** A sequence is compared with this many before it and behind it: texts that begin alike follow one another. */
     private static final int LOOKED_AT = 16;
 
     private final PageAllocator pages;
@@ -28,14 +28,14 @@ final class BranchPoints {
     private final Deque<Sequence> latest = new ArrayDeque<>();
 
     /**
-     * @param waiting those behind a sequence that begins
+     * @param waiting sequences behind a sequence that begins
      */
     BranchPoints(PageAllocator pages, Deque<Sequence> waiting) {
         this.pages = pages;
         this.waiting = waiting;
     }
 
-    /** A sequence begins. */
+    /** Records that a sequence begins, and cuts it at its first branch. */
     void begin(Sequence sequence) {
         if (pages.sharesStates()) {
             cut(sequence);
@@ -46,7 +46,10 @@ final class BranchPoints {
         }
     }
 
-    /** Once its next step is planned: where that reached its cut, its state is saved for others, and it is cut at the next branch. */
+    /**
+     * Records that a sequence's next step is planned. If the step reaches the cut, saves the state for other sequences and cuts the sequence at its
+     * next branch.
+     */
     void planned(Sequence sequence) {
         if (sequence.cut() > 0 && sequence.cut() == sequence.computed()) {
             if (inPage(sequence.cut()) == 0) {
@@ -62,7 +65,7 @@ final class BranchPoints {
         sequence.cutAt(saves && !pages.reserveSnapshot(sequence.cache()) ? 0 : next);
     }
 
-    /** The first branch behind what it has computed; 0 where there is none. */
+    /** Returns the first branch behind the sequence's computed tokens; 0 if there is none. */
     private int next(Sequence sequence) {
         int[] behind = waiting.stream()
                 .limit(LOOKED_AT)
@@ -79,8 +82,8 @@ final class BranchPoints {
     }
 
     /**
-     * Tokens that {@code later} need not compute once {@code first} has; both have one to compute. They fill pages, or {@code later} needs no
-     * more.
+     * Returns how many leading tokens {@code later} need not compute once {@code first} has, so that both still have one to compute. They fill whole
+     * pages, unless they are all that {@code later} can reuse.
      */
     private int branch(Sequence first, Sequence later) {
         int needed = later.reusable() - 1;
@@ -88,12 +91,12 @@ final class BranchPoints {
         return tokens == needed ? tokens : tokens - inPage(tokens);
     }
 
-    /** How many of the first {@code tokens} tokens are in a page that they do not fill. */
+    /** Returns how many of the first {@code tokens} tokens are in a page that they do not fill. */
     private int inPage(int tokens) {
         return tokens % pages.pageTokens();
     }
 
-    /** The one of {@code running} from whose cut {@code sequence} had better start, once the cut is reached. */
+    /** Returns the one of {@code running} whose cut {@code sequence} should wait for, to start from there; none if it gains nothing by that. */
     Optional<Sequence> awaited(Sequence sequence, List<Sequence> running) {
         if (!pages.sharesStates()) {
             return Optional.empty();
@@ -104,7 +107,10 @@ final class BranchPoints {
                 .filter(other -> other.cut() > pages.knownPrefix(sequence.tokens(), sequence.adoptable()));
     }
 
-    /** What a fork of {@code source} copies, where the step reaches a cut inside a page; otherwise the snapshot or a later step is awaited. */
+    /**
+     * Returns the tokens that a fork of {@code source} copies, if the step reaches a cut inside a page; none if a snapshot or a later step is
+     * awaited.
+     */
     Optional<Step.Copied> fork(Sequence source, StepPlan plan) {
         int copied = inPage(source.cut());
         return copied == 0 ? Optional.empty() : plan.tail(source, copied);

@@ -3,12 +3,15 @@ package nighttrain.executor.schedule;
 import java.util.Arrays;
 
 /**
- * The most tokens of cache that running sequences will hold at one time, when each grows by a token a step and then gives all of them
- * back (the past-future scheduler, ASPLOS 2025). Sequences that end early make room for the others' growth, so this is less than the sum
- * of the final lengths.
+ * Computes the most tokens of cache that running sequences will hold at one time, if each grows by a token per step and gives all of them back at its
+ * end (the past-future scheduler, ASPLOS 2025). Sequences that end early make room for the others' growth, so this is less than the sum of the final
+ * lengths.
  */
 final class FutureTokens {
-    /** By the steps until a sequence ends, ascending: these in the upper half, its tokens then less these steps in the lower. */
+    /**
+     * One entry per sequence, ascending once sorted. The upper half holds the steps until it ends, the lower half its tokens at the end less these
+     * steps.
+     */
     private long[] endings;
 
     private int size;
@@ -18,10 +21,10 @@ final class FutureTokens {
     }
 
     /**
-     * One more sequence.
+     * Adds a sequence.
      *
-     * @param steps until it ends
-     * @param last tokens of cache that it has for itself at its end, a whole number of pages
+     * @param steps steps until it ends
+     * @param last tokens of cache that it alone holds at its end, a whole number of pages
      */
     void add(int steps, int last) {
         if (size == endings.length) {
@@ -30,7 +33,7 @@ final class FutureTokens {
         endings[size++] = packed(steps, last);
     }
 
-    /** The most at one time beside one more sequence, once {@link #sort} was called. */
+    /** Returns the most tokens held at one time, with one more sequence. {@link #sort} must have been called. */
     long peakWith(int steps, int last) {
         long peak = 0;
         long tokens = (long) last - steps;
@@ -50,7 +53,7 @@ final class FutureTokens {
         return peak;
     }
 
-    /** What there is when a sequence ends, beside {@code sequences} that end later. */
+    /** Returns the tokens held when a sequence ends, together with {@code sequences} sequences that end later. */
     private long peakAt(int index, long tokensOfLater, int sequences) {
         return tokensOfLater + baseOf(index) + (sequences + 1L) * stepsOf(index);
     }
@@ -63,7 +66,7 @@ final class FutureTokens {
         return (int) endings[index];
     }
 
-    /** Brings the sequences in order. */
+    /** Sorts the sequences by their ends. */
     void sort() {
         Arrays.sort(endings, 0, size);
     }

@@ -3,23 +3,23 @@ package nighttrain.executor.schedule;
 import java.util.List;
 
 /**
- * How long outputs become: what is expected of them at first, then what the finished ones show. An output that still runs, or that ended
- * at its limit, shows only that it is no shorter (Kaplan and Meier 1958), so short outputs that finish first mislead nobody.
+ * Estimates output lengths: first from the expected length, then from finished outputs. An output that still runs, or that ended at its limit, shows
+ * only that it is no shorter (Kaplan and Meier 1958), so short outputs that finish first do not bias the estimate.
  */
 final class OutputLengths {
     /** Buckets per doubling of the length. */
     private static final int PER_OCTAVE = 8;
 
     private static final int BUCKETS = 31 * PER_OCTAVE;
-    /** Older outputs then count half: a job's rows change along its input. */
+    /** Finished outputs after which all counts are halved: a job's rows change along its input. */
     private static final double REMEMBERED = 4096;
-    /** Where fewer outputs are known to be so long, all outputs' endings per token stand in for theirs. */
+    /** If fewer outputs than this are known to reach a length, the endings per token of all outputs are used there. */
     private static final double ENOUGH = 16;
 
     private final int expected;
     private final double[] ended = new double[BUCKETS];
     private final double[] cut = new double[BUCKETS];
-    /** Share of outputs that reach the start of a bucket, and its integral up to there. */
+    /** Share of outputs that reach the start of a bucket; {@link #sum} is its integral up to there. */
     private final double[] reach = new double[BUCKETS + 1];
 
     private final double[] sum = new double[BUCKETS + 1];
@@ -34,7 +34,7 @@ final class OutputLengths {
         this.expected = expected;
     }
 
-    /** An output came to its end: by itself, or {@code atLimit}. */
+    /** Adds a finished output, which ended by itself or {@code atLimit}. */
     void add(int tokens, boolean atLimit) {
         (atLimit ? cut : ended)[bucket(tokens)]++;
         endings += atLimit ? 0 : 1;
@@ -50,7 +50,7 @@ final class OutputLengths {
         }
     }
 
-    /** Brings what is known up to date; before calls of {@link #remaining}. */
+    /** Updates the estimate. To be called before {@link #remaining}. */
     void learn(List<Sequence> running) {
         if (endings == 0) {
             return;
@@ -79,18 +79,18 @@ final class OutputLengths {
     }
 
     /**
-     * Tokens that an output is expected to grow by, at least 1 unless it is at its limit.
+     * Returns the tokens that an output is expected to grow by, at least 1 unless it is at its limit.
      *
-     * @param tokens that it has
-     * @param most that it may grow by
+     * @param tokens tokens that it has
+     * @param most tokens that it may grow by
      */
     int remaining(int tokens, int most) {
         if (endings == 0) {
-            // One that is longer than expected may become twice as long as it is.
+            // An output that is longer than expected is expected to double.
             return expected == 0 ? most : Math.min(most, tokens < expected ? expected - tokens : tokens);
         }
         int from = bucket(tokens);
-        if (reach[from] <= 0) { // longer than any that was seen
+        if (reach[from] <= 0) { // longer than any finished output
             return most;
         }
         double mean = (integral(tokens + most) - integral(tokens)) / reach[from];

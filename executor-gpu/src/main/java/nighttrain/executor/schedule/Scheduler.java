@@ -10,18 +10,16 @@ import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
 
 /**
- * Continuous batching (Orca, OSDI 2022) with chunked prefill: every step decodes all sequences that can, fills what is left of
- * its tokens with pieces of prompts, and admits waiting sequences while pages last for the lengths that all are expected to reach. Where
- * sequences become longer and pages run out, the sequence that was admitted last gives its own back and is computed again later. No
- * device, no clock, one thread.
+ * Continuous batching (Orca, OSDI 2022) with chunked prefill: every step decodes all sequences that can, fills its remaining tokens with pieces of
+ * prompts, and admits waiting sequences while pages last for the lengths that all sequences are expected to reach. If sequences become longer and
+ * pages run out, the sequence admitted last gives its pages back and is computed again later. Uses no device, no clock and one thread.
  *
- * <p>The next step may be planned while one is under way, in the belief that every sequence goes on with the token it is about to
- * get. A row that needs to know that token misses the step, while the others go on. Where a sequence turns out to have ended, its row
- * of the next step is wasted and its sample ignored. Pages change hands at once: steps run one after the other, so what a wasted row
- * writes is written before the next owner's step begins.
+ * <p>The next step may be planned while one is under way, on the assumption that every sequence goes on with the token it is about to get. A row that
+ * needs to know that token misses the step, while the others go on. If a sequence turns out to have ended, its row of the next step is wasted and its
+ * sample ignored. Pages get a new owner at once: steps run one after the other, so a wasted row writes before the next owner's step begins.
  */
 public final class Scheduler {
-    /** One row in so many may miss a step: that costs half its tokens, which is less than planning while the device idles. */
+    /** One row in this many may miss a step: that costs half the row's tokens, which is less than planning while the device idles. */
     private static final int ROWS_PER_WAIT = 16;
 
     private final StepLimits limits;
@@ -34,15 +32,15 @@ public final class Scheduler {
     private long preemptions;
     private long sampledTokens;
 
-    /** Outputs are expected to be as long as they may be, until some have ended. */
+    /** Makes a scheduler that expects outputs of the greatest length allowed, until some have ended. */
     public Scheduler(StepLimits limits, PageAllocator pages) {
         this(limits, pages, 0);
     }
 
     /**
-     * A scheduler without sequences.
+     * Makes a scheduler without sequences.
      *
-     * @param expectedOutput tokens that an output is expected to have, until outputs have ended; 0: as many as it may have
+     * @param expectedOutput expected tokens of an output until some have ended; 0: the greatest length allowed
      */
     public Scheduler(StepLimits limits, PageAllocator pages, int expectedOutput) {
         this.limits = limits;
@@ -75,8 +73,8 @@ public final class Scheduler {
     }
 
     /**
-     * Plans the next step, at most one being under way; empty when there is nothing to do, or nothing that could be done before that
-     * one is committed.
+     * Plans the next step while at most one is under way. The step is empty if there is nothing to do, or nothing before the one under way is
+     * committed.
      */
     public Step next() {
         if (isWorthWaiting()) {
@@ -102,9 +100,8 @@ public final class Scheduler {
     }
 
     /**
-     * Whether the next step is better planned once the one under way has landed, because of the rows that need its tokens. A step takes
-     * about as long without them; without a step ahead the device idles while the host plans. So few rows miss a step, and many make
-     * all rows wait.
+     * Returns whether to plan the next step only after the one under way has ended, because many rows need its tokens. A step takes about as long
+     * without these rows; without a step ahead the device idles while the host plans. So a few rows miss a step, but many make all rows wait.
      */
     private boolean isWorthWaiting() {
         int needy = 0;
@@ -116,7 +113,7 @@ public final class Scheduler {
         return needy * ROWS_PER_WAIT > running.size();
     }
 
-    /** From here on, what was planned counts as done. */
+    /** Records the step: from here on its slices count as computed. */
     private void begin(Step step) {
         int samples = 0;
         for (Step.Slice slice : step.slices()) {
@@ -157,7 +154,7 @@ public final class Scheduler {
         }
     }
 
-    /** Decodes first, so that a long prompt never makes a running sequence wait; then pieces of prompts. */
+    /** Plans decodes, or pieces of prompts. Decodes are planned first, so that a long prompt never makes a running sequence wait. */
     private void planRunning(StepPlan plan, boolean decodes) {
         for (int i = 0; i < running.size(); i++) {
             Sequence sequence = running.get(i);
@@ -171,8 +168,8 @@ public final class Scheduler {
     }
 
     /**
-     * Finds pages for {@code tokens} tokens, taking them from the latest of the others if need be; not where another will give its own
-     * back after the step that is under way.
+     * Finds pages for {@code tokens} tokens. Takes them from the sequence admitted last if necessary, but not if another sequence gives its pages
+     * back after the step under way.
      */
     private boolean makeRoom(Sequence sequence, int tokens, StepPlan plan) {
         while (!pages.extend(sequence.cache(), tokens)) {
@@ -209,7 +206,7 @@ public final class Scheduler {
 
     private void admit(StepPlan plan) {
         int leaving = (int) running.stream().filter(Sequence::isDrained).count();
-        Deque<Sequence> passedOver = new ArrayDeque<>(); // no more than could begin with the next step
+        Deque<Sequence> passedOver = new ArrayDeque<>(); // at most as many as the next step can begin
         Expectation expected = null;
         while (!waiting.isEmpty()
                 && running.size() - leaving < limits.maxSequences()
@@ -238,7 +235,7 @@ public final class Scheduler {
                 && (fork.isPresent() ? fork(sequence, fork.get(), plan, expected) : begin(sequence, plan, expected));
     }
 
-    /** Takes a sequence into the step; {@code false} where there is no room for it. */
+    /** Takes a sequence into the step; returns {@code false} if there is no room for it. */
     private boolean begin(Sequence sequence, StepPlan plan, Expectation expected) {
         int shared = pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.adoptable());
         Step.Copied copied = pages.sharesStates() ? Step.Copied.NONE : plan.copied(sequence, shared);
@@ -253,7 +250,7 @@ public final class Scheduler {
         return true;
     }
 
-    /** Begins a sequence where a slice of the step ends; {@code false} where there is no room for it. */
+    /** Begins a sequence where a slice of the step ends; returns {@code false} if there is no room for it. */
     private boolean fork(Sequence sequence, Step.Copied copied, StepPlan plan, Expectation expected) {
         Sequence source = plan.slices().get(copied.slice()).sequence();
         sequence.startAt(pages.adoptPages(sequence.cache(), source.cache()), copied.count());
@@ -264,9 +261,12 @@ public final class Scheduler {
         return true;
     }
 
-    /** Gives a sequence its slot and pages, of windows for the tokens before {@code end}; {@code false} where there is no room for it. */
+    /**
+     * Gives a sequence its slot and pages, in groups with a window only for the tokens before {@code end}; returns {@code false} if there is no room
+     * for it.
+     */
     private boolean run(Sequence sequence, int end, Expectation expected) {
-        // Beside windows one page of growth for each that runs, or it would soon be preempted again.
+        // With windows, keep one page of growth for each running sequence, or one would soon be preempted.
         int spare = running.isEmpty() || !pages.isWindowed() ? 0 : running.size() + 1;
         if (!(running.isEmpty() || expected.hasRoom(sequence))
                 || !pages.hasRoom(sequence.cache(), sequence.length(), longestChunk, spare)
@@ -278,7 +278,7 @@ public final class Scheduler {
         return true;
     }
 
-    /** Whether pages last until the running sequences have ended, each as long as expected. */
+    /** Tells whether pages last until the running sequences have ended at their expected lengths. */
     private final class Expectation {
         private final FutureTokens future = new FutureTokens(running.size() + 16);
         private final long room;
@@ -295,7 +295,7 @@ public final class Scheduler {
         }
 
         boolean hasRoom(Sequence sequence) {
-            // Pages are filled in part, by how much is known at each sequence's end alone: chance adds up by the root.
+            // How full its last page is, is known only at a sequence's end: such deviations add up by the square root.
             long margin = (long) Math.ceil(Math.sqrt(running.size())) * pages.pageTokens();
             return future.peakWith(steps(sequence), last(sequence)) + margin <= room;
         }
@@ -309,7 +309,7 @@ public final class Scheduler {
             return lengths.remaining(sequence.outputTokens(), sequence.mostToCome());
         }
 
-        /** The last token of an output is not in the cache. */
+        /** Returns the tokens in the cache at the sequence's end: all but the last of the output. */
         private int last(Sequence sequence) {
             int tokens = sequence.length() + Math.max(0, steps(sequence) - 1);
             return (pages.pagesFor(tokens) - pages.pagesFor(sequence.adopted())) * pages.pageTokens();
@@ -317,7 +317,7 @@ public final class Scheduler {
     }
 
     /**
-     * What a slice fills can be shared by those admitted after it to the same step: of every layer, all tokens' keys and values are stored
+     * Shares the pages that a slice fills with sequences admitted after it to the same step: every layer stores the keys and values of all tokens
      * before any token attends.
      */
     private void share(Step.Slice slice) {
@@ -326,7 +326,7 @@ public final class Scheduler {
         pages.publish(sequence.cache(), sequence.tokens(), filled);
     }
 
-    /** Takes the tokens that a step sampled, in the order of its samples; returns the sequences that are finished. */
+    /** Takes the tokens that a step sampled, in the order of its samples, and returns the sequences that are finished. */
     public List<Sequence> commit(Step step, List<SampledToken> sampled, long nowNanos) {
         List<Sequence> finished = new ArrayList<>();
         int next = 0;

@@ -19,9 +19,8 @@ import nighttrain.executor.step.SampledToken.LogitFault;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**
- * A request on its way through the engine: its tokens so far, and how many of them are in the KV cache. What has been planned counts
- * as done: steps run in the order of their plans, so later ones find it done. Only the tokens that steps under way sample are not
- * known yet; they are awaited.
+ * A request in the engine: its tokens so far, and how many of them are in the KV cache. Planned tokens count as computed: steps run in the order of
+ * their plans, so later steps find them computed. Only the tokens that steps under way sample are not known yet; they are awaited.
  */
 public final class Sequence {
     private final GenerationRequest request;
@@ -56,7 +55,7 @@ public final class Sequence {
         this.tokens = Arrays.copyOf(request.promptTokens(), promptLength + room);
     }
 
-    /** Whether tokens are sampled after the prompt; otherwise all it wants is scores, and the prompt after the last of them is nothing to it. */
+    /** Returns whether tokens are sampled after the prompt. Otherwise only scores are wanted, and the prompt ends at the last of them. */
     boolean samples() {
         return request.scores().isEmpty();
     }
@@ -65,7 +64,7 @@ public final class Sequence {
         return request;
     }
 
-    /** Gives up: the scheduler forgets it before the next step. */
+    /** Cancels the sequence: the scheduler drops it before the next step. */
     public void cancel() {
         cancelled = true;
     }
@@ -83,12 +82,12 @@ public final class Sequence {
         return length;
     }
 
-    /** What it has of the cache, once the scheduler has it. */
+    /** Returns its pages and slot, once the scheduler has the sequence. */
     public SequenceCache cache() {
         return cache;
     }
 
-    /** Takes an empty cache, and the most tokens that a sequence may have. */
+    /** Sets its empty cache and the most tokens that it may have. */
     void use(SequenceCache empty, int maxModelLen) {
         cache = empty;
         longest = (int) Math.min((long) promptLength + request.sampling().maxTokens(), maxModelLen);
@@ -104,13 +103,13 @@ public final class Sequence {
         return Math.min(computed, length);
     }
 
-    /** {@code count} more tokens are in a step, and the scores before {@code scores}. */
+    /** Records that {@code count} more tokens, and all scores before number {@code scores}, are planned. */
     void planned(int count, int scores) {
         computed += count;
         plannedScores = scores;
     }
 
-    /** The step samples the token after these: it is the step's sample {@code sample}. */
+    /** Records that the step samples the next token, as its sample {@code sample}. */
     void awaits(int sample) {
         awaited++;
         latestSample = sample;
@@ -121,17 +120,17 @@ public final class Sequence {
         return length + awaited - computed;
     }
 
-    /** Whether no step remains to be planned: the last token that it may have, or the last score, is on its way. */
+    /** Returns whether no step remains to be planned: the last token that it may have, or the last score, is in a step under way. */
     boolean isDrained() {
         return samples() ? length + awaited >= longest : !isScoring();
     }
 
-    /** Whether no step can be planned before the one under way lands: the host needs its token to say how to sample the next. */
+    /** Returns whether no step can be planned before the one under way ends: the host needs its token to describe how to sample the next. */
     boolean mustWait() {
         return awaited > 0 && request.sampling().hasPenalties();
     }
 
-    /** A number that changes when all that was planned is void: its pages were taken away, or it came to its end. */
+    /** Returns a number that changes when all planned tokens become void: its pages were taken away, or it ended. */
     int life() {
         return life;
     }
@@ -142,17 +141,17 @@ public final class Sequence {
         plannedScores = scored.size();
     }
 
-    /** The token at {@code position}, or how the device knows it. */
+    /** Returns the token at {@code position}, or {@link Batch#sampledBefore} if only the device knows it. */
     int tokenAt(int position) {
         return position < length ? tokens[position] : Batch.sampledBefore(latestSample);
     }
 
-    /** Tokens that one step may take of those pending: none beyond a cut. */
+    /** Pending tokens that one step may compute: none beyond a cut. */
     int inReach() {
         return cut > computed ? cut - computed : pending();
     }
 
-    /** Where no step may go beyond without stopping, so that others start from its state there; 0: nowhere. */
+    /** The position at which a step must stop, so that others start from its state there; 0: none. */
     int cut() {
         return cut;
     }
@@ -161,7 +160,7 @@ public final class Sequence {
         cut = tokens;
     }
 
-    /** Starts with {@code shared} tokens whose pages it shares, and {@code copied} that its first step copies. */
+    /** Starts with {@code shared} tokens whose pages it shares, and {@code copied} tokens that its first step copies. */
     void startAt(int shared, int copied) {
         computed = shared + copied;
         adopted = shared;
@@ -170,25 +169,25 @@ public final class Sequence {
         }
     }
 
-    /** How many of its leading tokens one that began as it does need not have computed. */
+    /** Returns how many leading tokens a sequence that begins alike can reuse, plus one. */
     int reusable() {
         return wantedScores() > 0 ? position(0) : length;
     }
 
-    /** Leading tokens that both have. */
+    /** Returns the number of leading tokens that both have in common. */
     int sameAs(Sequence other) {
         int mismatch = Arrays.mismatch(tokens, 0, length, other.tokens, 0, other.length);
         return mismatch < 0 ? length : mismatch;
     }
 
-    /** Its pages were taken away: all is to be computed again, its output kept. */
+    /** Records that its pages were taken away: all tokens are to be computed again, and the output is kept. */
     void restart() {
         computed = 0;
         cut = 0;
         endLife();
     }
 
-    /** Leading tokens that it found in the cache when it started: it shares their pages. */
+    /** Leading tokens that it found in the cache when it started, and whose pages it shares. */
     int adopted() {
         return adopted;
     }
@@ -203,17 +202,17 @@ public final class Sequence {
         return samples() ? Math.max(0, longest - length) : 0;
     }
 
-    /** Whether its output ended because it may have no more tokens. */
+    /** Returns whether its output ended at its token limit. */
     boolean endedAtLimit() {
         return finishReason == FinishReason.LENGTH;
     }
 
-    /** Nobody waits for it any more. */
+    /** Makes its planned tokens void: it was cancelled. */
     void abandon() {
         endLife();
     }
 
-    /** How the token at {@code position} is to be sampled. */
+    /** Returns how to sample the token at {@code position}. */
     SampleRequest sample(int position) {
         int state = awaited > 0 ? Batch.sampledBefore(latestSample) : constraintState;
         return new SampleRequest(
@@ -226,33 +225,33 @@ public final class Sequence {
                 request.constraint().map(constraint -> new SampleMask(constraint, state, longest - position)));
     }
 
-    /** Whether the first token that either scores comes after the same tokens. */
+    /** Returns whether both only score, and have the same tokens before the first score. */
     public boolean scoresTheSamePrompt(Sequence other) {
         return !samples()
                 && !other.samples()
                 && Arrays.equals(tokens, 0, position(0), other.tokens, 0, other.position(0));
     }
 
-    /** Log-probabilities of given tokens that it wants, by ascending position: the request's scores, or the prompt's own tokens. */
+    /** Number of log-probabilities of given tokens that it wants, by ascending position: of the request's scores, or of the prompt's own tokens. */
     private int wantedScores() {
         return samples()
                 ? request.sampling().promptLogprobs() ? promptLength - 1 : 0
                 : request.scores().size();
     }
 
-    /** How many tokens come before the one that score {@code index} is of. */
+    /** Returns how many tokens precede the token that score {@code index} is of. */
     private int position(int index) {
         return samples() ? index + 1 : request.scores().get(index).position();
     }
 
-    /** That score {@code index} is wanted. */
+    /** Returns the sample request of score {@code index}. */
     SampleRequest score(int index) {
         int position = position(index);
         int token = samples() ? tokens[position] : request.scores().get(index).token();
         return new SampleRequest(request.sampling(), request.seed(), tokens, promptLength, position, token);
     }
 
-    /** The token whose logits score {@code index} is taken of. */
+    /** Returns the position of the token whose logits score {@code index} is taken from. */
     int scoredRow(int index) {
         return position(index) - 1;
     }
@@ -267,14 +266,14 @@ public final class Sequence {
         return plannedScores < wantedScores();
     }
 
-    /** Whether the scores from {@code index} on have any among those of the tokens before {@code end}. */
+    /** Returns whether score {@code index} exists and is taken from a token before {@code end}. */
     boolean hasScore(int index, int end) {
         return index < wantedScores() && position(index) <= end;
     }
 
     /**
-     * How many of the next {@code most} tokens a step can take that has room for {@code room} scores: so many that all of their scores fit.
-     * Where one token has more than {@code perStep}, the step takes some of them, and the token is computed again in the next.
+     * Returns how many of the next {@code most} tokens fit into a step with room for {@code room} scores: as many as have all their scores fit. If
+     * one token has more than {@code perStep} scores, the step takes some of them, and the token is computed again in the next step.
      */
     int tokensWithin(int most, int room, int perStep) {
         int next = plannedScores;
@@ -294,7 +293,7 @@ public final class Sequence {
         return most;
     }
 
-    /** Leading tokens that may be found in the cache, and one: the logits of the others are wanted. */
+    /** Returns how many leading tokens may be found in the cache, plus one: the logits of the others are wanted. */
     int adoptable() {
         return isScoring() ? position(plannedScores) : length;
     }
@@ -316,7 +315,7 @@ public final class Sequence {
         }
     }
 
-    /** Ends it with an error. */
+    /** Ends the sequence with an error. */
     private void fail(LogitFault fault, String where, long nowNanos) {
         firstTokenNanos = firstTokenNanos == 0 ? nowNanos : firstTokenNanos;
         finishReason = FinishReason.ERROR;
@@ -329,7 +328,7 @@ public final class Sequence {
                         + " values overflow bf16; check the weights, or compute in fp32 with --backend cpu)"));
     }
 
-    /** Takes a sampled token and decides whether it was the last. */
+    /** Takes a sampled token and decides whether it is the last. */
     void append(SampledToken sampled, long nowNanos) {
         if (firstTokenNanos == 0) {
             firstTokenNanos = nowNanos;
@@ -362,7 +361,9 @@ public final class Sequence {
         }
     }
 
-    /** Whether {@code token} ends it and is not part of it. A constraint knows its end tokens, and lets them come where they may. */
+    /**
+     * Returns whether {@code token} ends the output without being part of it. A constraint has its own end tokens and decides where they are allowed.
+     */
     private boolean isEnd(int token) {
         return request.constraint().isPresent()
                 ? classOf(request.constraint().get().automaton(), token) == TokenAutomaton.END_CLASS
@@ -373,7 +374,7 @@ public final class Sequence {
         return token < automaton.classOf().length ? automaton.classOf()[token] : 0;
     }
 
-    /** Whether the constraint, after {@code token}, lets nothing come but the end. At the limit of tokens: whatever the limit. */
+    /** Returns whether the constraint allows nothing but the end after {@code token}. At the token limit, the limit is ignored. */
     private boolean isComplete(int token) {
         Optional<TokenConstraint> constraint = request.constraint();
         if (constraint.isEmpty()) {
@@ -388,7 +389,7 @@ public final class Sequence {
                 automaton, constraintState, length >= longest ? Integer.MAX_VALUE : longest - length);
     }
 
-    /** Whether it ended with an error. */
+    /** Returns whether it ended with an error. */
     boolean isFailed() {
         return error.isPresent();
     }
@@ -397,7 +398,7 @@ public final class Sequence {
         return finishReason != null;
     }
 
-    /** The answer, once finished. */
+    /** Returns the answer, once finished. */
     public Generation generation(long nowNanos) {
         return new Generation(
                 request.id(),

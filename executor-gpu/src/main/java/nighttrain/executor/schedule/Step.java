@@ -9,21 +9,21 @@ import nighttrain.executor.step.Batch.StateCopies;
 import nighttrain.executor.step.SampleRequest;
 
 /**
- * What one forward pass computes: a slice of every sequence in it.
+ * The content of one forward pass: a slice of every sequence in it.
  *
  * @param forks sequences that begin where a slice ends
- * @param batch the same as the device reads it
+ * @param batch slices and forks as the device reads them
  */
 public record Step(List<Slice> slices, List<Fork> forks, Batch batch) {
     static final Step NONE = of(List.of(), List.of(), StateCopies.NONE);
 
     /**
-     * Tokens {@code start .. start + count - 1} of a sequence; where they reach its end, a token is sampled.
+     * Tokens {@code start .. start + count - 1} of a sequence; if they reach its end, a token is sampled.
      *
      * @param samples whether a token is sampled after them
-     * @param scoredFrom the first of the sequence's scores that are taken of them
-     * @param scoredTo the end of these
-     * @param life the sequence's when this was planned
+     * @param scoredFrom number of the first of the sequence's scores that are taken from them
+     * @param scoredTo number after the last of these scores
+     * @param life {@link Sequence#life} when the slice was planned
      * @param copied the tokens before {@code start} that another slice computes for it
      */
     public record Slice(
@@ -35,41 +35,41 @@ public record Step(List<Slice> slices, List<Fork> forks, Batch batch) {
             int scoredTo,
             int life,
             Copied copied) {
-        /** Whether what it computes is still wanted. */
+        /** Returns whether the slice's results are still wanted. */
         boolean counts() {
             return life == sequence.life();
         }
 
-        /** How many scores are taken of its tokens. */
+        /** Number of scores taken from its tokens. */
         int scored() {
             return scoredTo - scoredFrom;
         }
 
-        /** Samples of the step that are this slice's. */
+        /** Number of the step's samples that belong to this slice. */
         int outputs() {
             return scored() + (samples ? 1 : 0);
         }
 
-        /** How many of its tokens are done with: all, or all but the last where scores of that are left to the next step. */
+        /** Number of its tokens that need no further step: all, or all but the last if scores of the last are left to the next step. */
         int done() {
             return sequence.hasScore(scoredTo, start + count) ? count - 1 : count;
         }
     }
 
     /**
-     * Tokens that two sequences of a step have at the same places after the same tokens: one slice computes them, and their keys and values
-     * go to the pages of both.
+     * Tokens that two sequences of a step have at the same positions after the same tokens: one slice computes them, and their keys and values are
+     * written to the pages of both.
      *
      * @param slice the number of the slice that computes them
-     * @param count how many
+     * @param count number of tokens
      */
     public record Copied(int slice, int count) {
         static final Copied NONE = new Copied(0, 0);
     }
 
     /**
-     * A sequence that begins where a slice ends, inside a page: this step copies the keys and values in that page, the next step the state
-     * of the slice's sequence, and computes the first tokens.
+     * A sequence that begins where a slice ends, inside a page. This step copies the keys and values in that page. The next step copies the state of
+     * the slice's sequence and computes the fork's first tokens.
      *
      * @param copied the tokens in that page
      */
@@ -79,7 +79,7 @@ public record Step(List<Slice> slices, List<Fork> forks, Batch batch) {
         return slices.isEmpty();
     }
 
-    /** With these slices and forks, no slice of which counts as planned yet. */
+    /** Makes a step of these slices and forks, none of which counts as planned yet. */
     static Step of(List<Slice> slices, List<Fork> forks, StateCopies stateCopies) {
         return new Step(slices, forks, batch(slices, forks, stateCopies));
     }

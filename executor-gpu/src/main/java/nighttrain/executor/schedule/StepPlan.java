@@ -6,9 +6,9 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.executor.step.StepLimits;
 
-/** A step in the making: its slices so far, and what is left of the limits. */
+/** Builds a step: holds its slices so far, and the rest of its limits. */
 final class StepPlan {
-    /** Slices among which a sequence looks for what it has in common with them. */
+    /** A sequence is compared with this many slices for common tokens. */
     private static final int LOOKED_AT = 16;
 
     private final List<Step.Slice> slices;
@@ -21,8 +21,8 @@ final class StepPlan {
 
     /**
      * @param longestChunk most tokens of one sequence
-     * @param copies whether sequences may copy what others of the step compute
-     * @param samplers running sequences that may sample a token: the rows of logits that they leave are for scores
+     * @param copies whether sequences may copy keys and values that other slices of the step compute
+     * @param samplers running sequences that may sample a token: the remaining rows of logits are for scores
      */
     StepPlan(StepLimits limits, int longestChunk, boolean copies, int expectedSlices, int samplers) {
         this.longestChunk = longestChunk;
@@ -45,7 +45,7 @@ final class StepPlan {
         return tokensLeft > 0;
     }
 
-    /** Keeps a row of logits for another sequence that may sample, unless scores have taken them all. */
+    /** Reserves a row of logits for another sequence that may sample; returns {@code false} if none is left. */
     boolean keepsRow() {
         if (scoredLeft == 0) {
             return false;
@@ -54,15 +54,15 @@ final class StepPlan {
         return true;
     }
 
-    /** The most of a sequence's pending tokens that still fit, with their scores. */
+    /** Returns the most of a sequence's pending tokens that still fit, with their scores. */
     int most(Sequence sequence) {
         int fitting = Math.min(Math.min(sequence.inReach(), longestChunk), tokensLeft);
         return sequence.tokensWithin(fitting, scoredLeft, maxScored);
     }
 
     /**
-     * What the step computes already of the tokens behind the {@code shared} whose pages a sequence shares: fewer than a page, or that page
-     * were shared, too. The latest slices are looked at, since texts that begin alike come one after the other.
+     * Returns the tokens behind a sequence's {@code shared} ones that the step already computes. They are fewer than a page, since a full page would
+     * be shared. Looks at the latest slices, since texts that begin alike follow one another.
      */
     Step.Copied copied(Sequence sequence, int shared) {
         Step.Copied most = Step.Copied.NONE;
@@ -79,7 +79,7 @@ final class StepPlan {
         return most;
     }
 
-    /** The last {@code count} tokens before the cut of {@code source}, where a slice ends there and computes all of them. */
+    /** Returns the last {@code count} tokens before the cut of {@code source}, if a slice ends there and computes all of them. */
     Optional<Step.Copied> tail(Sequence source, int count) {
         return IntStream.range(0, slices.size())
                 .filter(i -> slices.get(i).sequence() == source)
@@ -89,7 +89,7 @@ final class StepPlan {
                 .findFirst();
     }
 
-    /** A sequence begins where a slice ends, and computes nothing in this step. */
+    /** Adds a sequence that begins where a slice ends and computes nothing in this step. */
     void fork(Sequence sequence, Step.Copied copied) {
         forks.add(new Step.Fork(sequence, copied));
         copiesLeft -= copied.count();
