@@ -8,33 +8,34 @@ import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.io.UserError;
 
 /**
- * Cuts memory into the slots and the pages of a cache's groups. There are as many slots as sequences of the expected length find pages
- * beside; those that are more than may run are for snapshots, and where they are fewer, a few of them. All groups are sized for the same number of sequences of a typical length; where they hold as many as may run, for longer
- * ones. What is left goes to the groups in their order, those without a window first: there it keeps prefixes. No group gets more than
- * the longest sequences fill, or less than one of them needs.
+ * Cuts memory into the slots and the pages of a cache's groups. There are as many slots as sequences of the expected length that find pages in the
+ * remaining memory. Slots beyond the number of sequences that may run are for snapshots; if there are fewer slots than that, a few of them are. All
+ * groups are sized for the same number of sequences of a typical length; if that holds all sequences that may run, for longer ones. Remaining memory
+ * goes to the groups in their order, groups without a window first, where it keeps prefixes. No group gets more pages than the longest sequences
+ * fill, or fewer than one of them needs.
  *
  * @param bytes memory to use, over all ranks
  * @param maxSequences most sequences that run at once
- * @param maxTokens most tokens of a step: the pages of pieces of prompts come on top of those of windows
- * @param maxModelLen longest sequence
- * @param expectedTokens of a sequence
+ * @param maxTokens most tokens of a step: pieces of prompts need pages in addition to those of windows
+ * @param maxModelLen tokens of the longest sequence
+ * @param expectedTokens expected tokens of a sequence
  */
 public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxModelLen, int expectedTokens) {
-    /** Prompt and answer of a row are seldom longer together. */
+    /** Tokens of a typical sequence: prompt and answer of a row together are seldom longer. */
     private static final int TYPICAL_TOKENS = 4096;
 
-    /** Slots of sequences for each of a snapshot, where memory is short. */
+    /** If memory is short, one in this many slots is for a snapshot. */
     private static final int SLOTS_PER_SNAPSHOT = 16;
 
-    /** For sequences of which nothing is known. */
+    /** Makes a budget for sequences of unknown length. */
     public CacheBudget(long bytes, int maxSequences, int maxTokens, int maxModelLen) {
         this(bytes, maxSequences, maxTokens, maxModelLen, Math.min(TYPICAL_TOKENS, maxModelLen));
     }
 
     /**
-     * The slots and pages of a model's layers.
+     * Returns the slots and pages of a model's layers.
      *
-     * @param unsized the groups, whatever their pages, the most slots and the most snapshots
+     * @param unsized the groups, the most slots and the most snapshots; its numbers of pages are ignored
      */
     public CacheLayout cut(CacheLayout unsized) {
         if (unsized.slotBytes(1) + cost(unsized, 0, maxModelLen) > bytes) {
@@ -48,7 +49,7 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
         return new CacheLayout(unsized.pageTokens(), groups, slots, all - slots, unsized.slotBytes());
     }
 
-    /** Slots in all, of which at most {@code most} are for sequences. */
+    /** Returns the number of all slots, of which at most {@code most} are for sequences. */
     private int slots(CacheLayout unsized, int most) {
         long longest = cost(unsized, 0, maxModelLen);
         return largest(
@@ -92,7 +93,7 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
         return order;
     }
 
-    /** For {@code sequences} sequences of {@code tokens} tokens, and for the longest sequence at least. */
+    /** Returns the pages of a group for {@code sequences} sequences of {@code tokens} tokens, and at least those of the longest sequence. */
     private long pages(Group group, int pageTokens, int sequences, int tokens) {
         long all = (long) sequences * PagedKv.pagesFor(tokens, pageTokens);
         long decoding = (long) sequences * group.spec().pages(tokens, 1, pageTokens);
@@ -100,7 +101,7 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
         return Math.max(Math.min(all, decoding + pieces), group.spec().pages(maxModelLen, pageTokens, pageTokens));
     }
 
-    /** Of pages. */
+    /** Returns the bytes of all groups' pages for {@code sequences} sequences of {@code tokens} tokens. */
     private long cost(CacheLayout unsized, int sequences, int tokens) {
         int pageTokens = unsized.pageTokens();
         return unsized.groups().stream()
@@ -108,7 +109,7 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
                 .sum();
     }
 
-    /** The largest of {@code from .. to} that fits, where the first does and what is smaller than a fitting one does. */
+    /** Returns the largest of {@code from .. to} that fits. The first must fit, and every number below a fitting one. */
     private static int largest(int from, int to, IntPredicate fits) {
         int low = from;
         int high = to;

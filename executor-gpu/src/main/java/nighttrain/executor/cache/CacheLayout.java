@@ -10,29 +10,29 @@ import nighttrain.executor.cache.CacheSpec.RecurrentState;
 import nighttrain.io.spec.KvFormat;
 
 /**
- * How one replica's cache is cut. Layers with equal specs form a group: a sequence has the same pages in all of them.
+ * The pages and slots of one replica's cache. Layers with equal specs form a group: a sequence has the same pages in all of them.
  *
  * @param pageTokens tokens in one page
- * @param groups of layers that keep pages
- * @param slots fixed states, one a sequence; 0 where no layer has one
- * @param snapshots slots beside those, for states at the ends of prefixes
- * @param slotBytes of one slot, of all layers and over all ranks
+ * @param groups groups of layers that keep pages
+ * @param slots slots of fixed states, one per sequence; 0 if no layer has a fixed state
+ * @param snapshots further slots, for states at the ends of prefixes
+ * @param slotBytes bytes of one slot, of all layers and over all ranks
  */
 public record CacheLayout(int pageTokens, List<Group> groups, int slots, int snapshots, long slotBytes)
         implements Serializable {
-    /** Snapshots that are worth their memory where there is plenty: of what all prompts begin with, and of what the latest do. */
+    /** Most snapshots if memory is plentiful: enough for the prefix that all prompts share, and for the prefixes of the latest prompts. */
     public static final int ENOUGH_SNAPSHOTS = 8;
 
-    /** Without fixed states. */
+    /** Makes a layout without fixed states. */
     public CacheLayout(int pageTokens, List<Group> groups) {
         this(pageTokens, groups, 0, 0, 0);
     }
 
     /**
-     * Layers that are alike.
+     * Layers with equal specs.
      *
-     * @param layers their numbers in the model, ascending
-     * @param pages that their sequences share
+     * @param layers numbers of the layers in the model, ascending
+     * @param pages pages of the group, for all sequences
      */
     public record Group(PagedKv spec, List<Integer> layers, int pages) implements Serializable {
         long pageBytes(int pageTokens) {
@@ -40,17 +40,17 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, int sna
         }
     }
 
-    /** One group without a window: what a cache comes to that nothing is known of but its pages. */
+    /** Returns a layout of one group without a window, of whose layers nothing is known. */
     public static CacheLayout ofPages(int pageTokens, int pages) {
         return ofPages(pageTokens, pages, KvFormat.PLAIN);
     }
 
-    /** The same, of keys and values in this format. */
+    /** As {@link #ofPages(int, int)}, with keys and values in this format. */
     public static CacheLayout ofPages(int pageTokens, int pages, KvFormat format) {
         return new CacheLayout(pageTokens, List.of(new Group(new PagedKv(0, 0, 0, 0, format), List.of(0), pages)));
     }
 
-    /** Of these layers, {@code pages} pages in every group and {@code slots} slots where a layer has a state. */
+    /** Returns a layout of these layers, with {@code pages} pages in every group, and {@code slots} slots if a layer has a state. */
     public static CacheLayout of(List<CacheSpec> layers, int pageTokens, int pages, int slots) {
         Map<PagedKv, List<Integer>> groups = new LinkedHashMap<>();
         long slotBytes = 0;
@@ -70,12 +70,12 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, int sna
                 slotBytes);
     }
 
-    /** The same with slots for {@code count} snapshots, where a layer has a state. */
+    /** Returns the same layout with slots for {@code count} snapshots, if a layer has a state. */
     public CacheLayout withSnapshots(int count) {
         return new CacheLayout(pageTokens, groups, slots, hasStates() ? count : 0, slotBytes);
     }
 
-    /** The group that {@code layer} is in; where there is one, all layers are. */
+    /** Returns the group that {@code layer} is in; if there is only one group, all layers are in it. */
     public int groupOf(int layer) {
         for (int group = 0; group < groups.size(); group++) {
             if (groups.size() == 1 || groups.get(group).layers().contains(layer)) {
@@ -90,12 +90,12 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, int sna
         return groups.stream().mapToInt(Group::pages).sum();
     }
 
-    /** Whether layers keep a state: a prefix can then be reused only where a snapshot was saved of it. */
+    /** Returns whether layers keep a state: a prefix can then be reused only if a snapshot of it was saved. */
     public boolean hasStates() {
         return slotBytes > 0;
     }
 
-    /** Whether there is room for what prefixes leave: beside a sequence's state, for a snapshot. */
+    /** Returns whether prefixes can be kept: with states, if there is a slot for a snapshot in addition to one for a sequence. */
     public boolean canSharePrefixes() {
         return !hasStates() || slots + snapshots > 1;
     }
@@ -105,7 +105,7 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, int sna
         return slots + snapshots;
     }
 
-    /** What pages and slots fill, over all ranks. */
+    /** Returns the bytes of pages and slots, over all ranks. */
     public long bytes() {
         return slotBytes(slots + snapshots)
                 + groups.stream()
@@ -113,12 +113,12 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, int sna
                         .sum();
     }
 
-    /** What {@code count} slots fill, and the one that belongs to no sequence. */
+    /** Returns the bytes of {@code count} slots and of the scratch slot. */
     long slotBytes(int count) {
         return hasStates() ? (count + 1) * slotBytes : 0;
     }
 
-    /** How many sequences of {@code tokens} tokens pages and slots hold, in decode steps. */
+    /** Returns how many sequences of {@code tokens} tokens the pages and slots hold in decode steps. */
     public double sequences(int tokens) {
         return groups.stream()
                 .mapToDouble(group -> (double) group.pages() / group.spec().pages(tokens, 1, pageTokens))

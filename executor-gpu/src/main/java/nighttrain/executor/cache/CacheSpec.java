@@ -7,24 +7,24 @@ import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.ModelSpec;
 
-/** What one layer keeps of a sequence between steps. Layers of equal specs share their page numbers. */
+/** The data that one layer keeps of a sequence between steps. Layers with equal specs share their page numbers. */
 public sealed interface CacheSpec extends Serializable {
     /**
      * Keys and values of every token, in pages.
      *
-     * @param kvHeads key and value heads, of all tracks and ranks: what several ranks have counts once for each
+     * @param kvHeads key and value heads, of all tracks and ranks: a head that several ranks hold counts once for each
      * @param headDim width of a head
      * @param window how many of the latest positions a token sees, itself included; 0 is all
-     * @param elementBytes bytes of a number that the device computes in
-     * @param format of keys and values
+     * @param elementBytes bytes of a number that the device computes with
+     * @param format format of keys and values
      */
     record PagedKv(int kvHeads, int headDim, int window, int elementBytes, KvFormat format) implements CacheSpec {
-        /** Kept in the numbers that the device computes in. */
+        /** Keeps keys and values in the numbers that the device computes with. */
         public PagedKv(int kvHeads, int headDim, int window, int elementBytes) {
             this(kvHeads, headDim, window, elementBytes, KvFormat.PLAIN);
         }
 
-        /** Of one layer, over all ranks. */
+        /** Returns the bytes that one token takes in one layer, over all ranks. */
         long bytesPerToken() {
             return 2L * kvHeads * format.headBytes(headDim, elementBytes);
         }
@@ -34,14 +34,14 @@ public sealed interface CacheSpec extends Serializable {
             return window == 0 ? 0 : Math.max(0, position - window + 1);
         }
 
-        /** Most pages that one sequence of {@code tokens} tokens holds when a step computes at most {@code chunk} of them. */
+        /** Returns the most pages that one sequence of {@code tokens} tokens holds, if a step computes at most {@code chunk} of them. */
         int pages(int tokens, int chunk, int pageTokens) {
             int all = pagesFor(tokens, pageTokens);
             long seen = window - 1L + chunk;
             return window == 0 || seen >= tokens ? all : Math.min(all, pagesFor((int) seen, pageTokens) + 1);
         }
 
-        /** Pages that {@code tokens} tokens fill, the last perhaps in part. */
+        /** Pages that {@code tokens} tokens fill; the last may be filled in part. */
         public static int pagesFor(int tokens, int pageTokens) {
             return (tokens + pageTokens - 1) / pageTokens;
         }
@@ -50,16 +50,16 @@ public sealed interface CacheSpec extends Serializable {
     /**
      * A state of fixed size per sequence, in a slot.
      *
-     * @param bytes of one layer's state, over all ranks: what several ranks have counts once for each
+     * @param bytes bytes of one layer's state, over all ranks: a part that several ranks hold counts once for each
      */
     record RecurrentState(long bytes) implements CacheSpec {}
 
     /**
-     * What the layers of a model keep, layer by layer.
+     * Returns the specs of a model's layers, layer by layer.
      *
-     * @param ranks which share them
-     * @param elementBytes bytes of a number that the devices compute in
-     * @param maxModelLen longest sequence: a window that is no shorter counts as none
+     * @param ranks number of ranks that share the layers
+     * @param elementBytes bytes of a number that the devices compute with
+     * @param maxModelLen tokens of the longest sequence: a window of at least this size counts as none
      */
     static List<CacheSpec> of(ModelSpec model, int ranks, int elementBytes, int maxModelLen) {
         return model.layers().stream()
@@ -67,7 +67,7 @@ public sealed interface CacheSpec extends Serializable {
                 .toList();
     }
 
-    /** What one token leaves in the pages of all layers and ranks, in bytes; parameters as for {@link #of}. */
+    /** Returns the bytes that one token takes in the pages of all layers and ranks; parameters as for {@link #of}. */
     static long bytesPerToken(ModelSpec model, int ranks, int elementBytes) {
         return of(model, ranks, elementBytes, model.maxPositions()).stream()
                 .mapToLong(spec -> spec instanceof PagedKv paged ? paged.bytesPerToken() : 0)

@@ -10,8 +10,8 @@ import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.executor.cache.SequenceCache.PageTable;
 
 /**
- * Hands out a replica's cache: pages of every group, and slots. What fell out of a group's window is given back while its sequence runs;
- * like all that nobody uses, it serves others who begin with the same tokens until its room is needed.
+ * Allocates a replica's cache: pages of every group, and slots. Pages that fell out of a group's window are given back while their sequence runs. A
+ * page that no sequence uses serves sequences that begin with the same tokens until it is needed for something else.
  */
 public final class PageAllocator {
     private static final int NO_GROUP = -1;
@@ -19,7 +19,7 @@ public final class PageAllocator {
     private final CacheLayout layout;
     private final PagePool[] pools;
     private final PrefixIndex prefixes;
-    private final int snapshots; // their group in the index
+    private final int snapshots; // number of the group of snapshots in the index
     private final StateSlots slots;
     private final boolean prefixCache;
     private final boolean windowed;
@@ -28,7 +28,7 @@ public final class PageAllocator {
     private final int growing;
 
     /**
-     * @param prefixCache whether prefixes are reused, where the layout has room for that
+     * @param prefixCache whether prefixes are reused, if the layout has room for them
      */
     public PageAllocator(CacheLayout layout, boolean prefixCache) {
         this.layout = layout;
@@ -56,17 +56,17 @@ public final class PageAllocator {
         this.windowed = layout.groups().stream().anyMatch(group -> group.spec().window() > 0);
     }
 
-    /** Whether sequences that begin with the same tokens share what these leave in the cache. */
+    /** Returns whether sequences that begin with the same tokens share the pages of these tokens. */
     public boolean sharesPrefixes() {
         return prefixCache;
     }
 
-    /** Whether they share states, too: only where a snapshot was saved. */
+    /** Returns whether sequences also share states, which needs a snapshot. */
     public boolean sharesStates() {
         return prefixCache && layout.hasStates();
     }
 
-    /** What a sequence will hold: nothing yet. */
+    /** Returns the empty cache of a new sequence. */
     public SequenceCache newCache() {
         return new SequenceCache(pools.length);
     }
@@ -80,7 +80,7 @@ public final class PageAllocator {
         return layout.pages();
     }
 
-    /** Pages that a sequence uses. */
+    /** Pages that sequences use. */
     public int used() {
         int used = 0;
         for (PagePool pool : pools) {
@@ -94,35 +94,35 @@ public final class PageAllocator {
         return pageTokens;
     }
 
-    /** Pages that {@code tokens} tokens fill, the last perhaps in part. */
+    /** Pages that {@code tokens} tokens fill; the last may be filled in part. */
     public int pagesFor(int tokens) {
         return PagedKv.pagesFor(tokens, pageTokens);
     }
 
-    /** Pages of the group without a window that has the fewest: sequences grow there to their end. Without such a group, without bound. */
+    /** Returns the pages of the smallest group without a window, where sequences grow to their end; unbounded if there is no such group. */
     public long growing() {
         return growing == NO_GROUP ? Integer.MAX_VALUE : pools[growing].pages();
     }
 
-    /** Of these, those that a sequence uses. */
+    /** Returns how many of the pages of {@link #growing()} sequences use. */
     public long growingUsed() {
         return growing == NO_GROUP ? 0 : pools[growing].pages() - pools[growing].available();
     }
 
-    /** Of these, those of one sequence. */
+    /** Returns how many of the pages of {@link #growing()} one sequence uses. */
     public int growing(SequenceCache cache) {
         return growing == NO_GROUP ? 0 : cache.table(growing).held();
     }
 
-    /** Pages of a group that could be handed out now. */
+    /** Pages of a group that can be allocated now. */
     int available(int group) {
         return pools[group].available();
     }
 
     /**
-     * The most tokens of one sequence that a step may compute, so that a sequence alone always finds pages.
+     * Returns the most tokens of one sequence that a step may compute, so that a sequence that runs alone always finds pages.
      *
-     * @param maxModelLen longest sequence
+     * @param maxModelLen tokens of the longest sequence
      */
     public int longestChunk(int maxModelLen) {
         long longest = maxModelLen;
@@ -141,8 +141,8 @@ public final class PageAllocator {
     }
 
     /**
-     * Whether a sequence of {@code tokens} tokens, in pieces of at most {@code chunk}, finds room beside {@code spare} pages of each
-     * group.
+     * Returns whether a sequence of {@code tokens} tokens, in pieces of at most {@code chunk}, finds room while {@code spare} pages of each group
+     * stay free.
      */
     public boolean hasRoom(SequenceCache cache, int tokens, int chunk, int spare) {
         for (int g = 0; g < pools.length; g++) {
@@ -157,8 +157,8 @@ public final class PageAllocator {
     }
 
     /**
-     * Gives a sequence that begins pages for {@code tokens} tokens where they stay, for the first {@code soon} of them where a window
-     * passes over them, and its slot; {@code false}, and nothing done, where pages are short.
+     * Gives a sequence that begins its slot and its pages: for {@code tokens} tokens in groups without a window, for the first {@code soon} of them
+     * in groups with one. Returns {@code false} and does nothing if there are too few pages.
      */
     public boolean begin(SequenceCache cache, int tokens, int soon) {
         if (!extend(cache, tokens, soon)) {
@@ -170,7 +170,7 @@ public final class PageAllocator {
         return true;
     }
 
-    /** Grows {@code cache} until it covers {@code tokens} tokens; {@code false}, and nothing done, where pages are short. */
+    /** Grows {@code cache} until it covers {@code tokens} tokens. Returns {@code false} and does nothing if there are too few pages. */
     public boolean extend(SequenceCache cache, int tokens) {
         return extend(cache, tokens, tokens);
     }
@@ -193,14 +193,13 @@ public final class PageAllocator {
         return true;
     }
 
-    /** Whether a group has a window, and so pages to give back. */
+    /** Returns whether a group has a window, so that pages can be given back early. */
     public boolean isWindowed() {
         return windowed;
     }
 
     /**
-     * Takes back the pages that no token from {@code position} on sees. Steps before may still read them: the next owner writes in a step
-     * after those.
+     * Takes back the pages that no token from {@code position} on sees. Steps under way may still read them: their next owner writes in a later step.
      */
     public void giveBackUnseen(SequenceCache cache, int position) {
         for (int g = 0; g < pools.length; g++) {
@@ -213,9 +212,9 @@ public final class PageAllocator {
     }
 
     /**
-     * Gives an empty cache the pages of the longest known prefix of {@code tokens[0 .. length)}, leaving at least one token to compute;
-     * returns how many tokens that is. Of a group with a window it needs the pages that the next token sees, and takes no others. Where
-     * layers keep a state, a prefix is one that has a snapshot.
+     * Gives an empty cache the pages of the longest known prefix of {@code tokens[0 .. length)}, and leaves at least one token to compute. Returns
+     * the number of tokens in the prefix. In a group with a window it needs and takes only the pages that the next token sees. If layers keep a
+     * state, only a prefix with a snapshot counts.
      */
     public int adoptPrefix(SequenceCache cache, int[] tokens, int length) {
         List<PrefixIndex.Entry> chain = chain(tokens, length);
@@ -235,7 +234,7 @@ public final class PageAllocator {
         return pages * pageTokens;
     }
 
-    /** Gives an empty cache the full pages that {@code other} has published; returns how many tokens that is. */
+    /** Gives an empty cache the full pages that {@code other} has published, and returns the number of their tokens. */
     public int adoptPages(SequenceCache cache, SequenceCache other) {
         int pages = other.identified();
         for (int g = 0; g < pools.length; g++) {
@@ -245,7 +244,7 @@ public final class PageAllocator {
         return pages * pageTokens;
     }
 
-    /** Those of the first {@code pages} pages that the token after them sees. */
+    /** Shares those of the first {@code pages} pages that the token after them sees. */
     private void share(SequenceCache cache, int group, int pages, IntUnaryOperator pageAt) {
         int first = firstNeeded(group, pages);
         cache.table(group).beginAt(first);
@@ -256,7 +255,7 @@ public final class PageAllocator {
         }
     }
 
-    /** How many tokens {@link #adoptPrefix} would find. */
+    /** Returns the number of tokens that {@link #adoptPrefix} would find. */
     public int knownPrefix(int[] tokens, int length) {
         return usable(chain(tokens, length)) * pageTokens;
     }
@@ -274,9 +273,12 @@ public final class PageAllocator {
         return chain;
     }
 
-    /** The most of its pages after which every group still has what the next token sees, and a snapshot is there where layers keep a state. */
+    /**
+     * Returns the most pages of {@code chain} after which every group still has the pages that the next token sees, with a snapshot if layers keep a
+     * state.
+     */
     private int usable(List<PrefixIndex.Entry> chain) {
-        int[] unbroken = new int[pools.length]; // from here on every page is there
+        int[] unbroken = new int[pools.length]; // every page from here on is in the cache
         int usable = 0;
         for (int pages = 1; pages <= chain.size(); pages++) {
             boolean complete = !layout.hasStates() || chain.get(pages - 1).page(snapshots) != PagePool.NONE;
@@ -291,13 +293,13 @@ public final class PageAllocator {
         return usable;
     }
 
-    /** The first page that the token after {@code pages} full pages sees. */
+    /** Returns the first page that the token after {@code pages} full pages sees. */
     private int firstNeeded(int group, int pages) {
         PagedKv spec = layout.groups().get(group).spec();
         return Math.min(pages, spec.firstVisible(pages * pageTokens) / pageTokens);
     }
 
-    /** Makes the pages that {@code tokens[0 .. computed)} have filled since the last call known to others. */
+    /** Publishes the pages that {@code tokens[0 .. computed)} have filled since the last call, so that other sequences can share them. */
     public void publish(SequenceCache cache, int[] tokens, int computed) {
         while (prefixCache && (cache.identified() + 1) * pageTokens <= computed) {
             int page = cache.identified();
@@ -311,18 +313,18 @@ public final class PageAllocator {
         }
     }
 
-    /** Reserves a slot for the snapshot that {@link #saveSnapshot} makes; {@code false} where there is none. */
+    /** Reserves a slot for the snapshot that {@link #saveSnapshot} makes; returns {@code false} if no slot is left. */
     public boolean reserveSnapshot(SequenceCache cache) {
         return slots.reserve(cache);
     }
 
-    /** Saves the state that the steps planned so far make, for others: all that they compute is published, and fills its pages. */
+    /** Saves the state after the steps planned so far, for other sequences. All tokens of these steps must be published and fill whole pages. */
     public void saveSnapshot(SequenceCache cache) {
         prefixes.put(cache.prefix(), snapshots, cache.reserved());
         slots.save(cache);
     }
 
-    /** Takes everything back; pages the last first, so that the heads of prefixes outlive their tails. */
+    /** Takes back all pages and slots of a sequence. The last page comes first, so that the beginnings of prefixes stay longer than their ends. */
     public void release(SequenceCache cache) {
         for (int g = 0; g < pools.length; g++) {
             PageTable table = cache.table(g);
@@ -335,7 +337,7 @@ public final class PageAllocator {
         cache.clear();
     }
 
-    /** Whether every page and slot is either free, cached or used, exactly once: for tests. */
+    /** Returns whether every page and slot is exactly one of free, cached and used; for tests. */
     public boolean isConsistent() {
         for (PagePool pool : pools) {
             if (!pool.isConsistent()) {

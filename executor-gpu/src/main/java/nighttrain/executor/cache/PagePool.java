@@ -6,11 +6,11 @@ import java.util.function.IntConsumer;
 import java.util.function.IntPredicate;
 
 /**
- * The pages of one group, or the slots of states, and how many use each. A page that nobody uses any more but whose content is known is
- * kept until its room is needed, the longest unused first.
+ * The pages of one group, or the slots of states, with the number of users of each. A page without users whose content is known is kept until it is
+ * needed for something else; the page unused for longest is taken first.
  */
 final class PagePool {
-    /** In the place of a page or a slot that was given back, or never taken: no device may read it. */
+    /** Stands for a page or a slot that was given back or never taken: no device may read it. */
     static final int NONE = -1;
 
     private final int[] users;
@@ -21,8 +21,8 @@ final class PagePool {
     private int freeCount;
 
     /**
-     * @param known whether others may come to use what a page holds
-     * @param overwritten hears of each such page that is taken for something else
+     * @param known whether other sequences may use the content of a page
+     * @param overwritten called with each such page that is taken for something else
      */
     PagePool(int pages, IntPredicate known, IntConsumer overwritten) {
         this.users = new int[pages];
@@ -39,12 +39,12 @@ final class PagePool {
         return users.length;
     }
 
-    /** Pages that could be handed out now. */
+    /** Pages that can be allocated now. */
     int available() {
         return freeCount + cached.size();
     }
 
-    /** A page for something new. */
+    /** Allocates a page for new content. */
     int take() {
         int page;
         if (freeCount > 0) {
@@ -59,14 +59,14 @@ final class PagePool {
         return page;
     }
 
-    /** One more sequence uses {@code page}, whose content is known. */
+    /** Adds a user of {@code page}, whose content is known. */
     void share(int page) {
         if (users[page]++ == 0) {
             cached.remove(page);
         }
     }
 
-    /** A sequence does not use {@code page} any more. */
+    /** Removes a user of {@code page}. */
     void leave(int page) {
         if (--users[page] == 0) {
             if (known.test(page)) {

@@ -7,14 +7,14 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Finds full pages by what they hold: a page's identity is its tokens and the identity of the page before it, so that a chain
- * of matches is a shared prefix. Identities are numbers given once, never hashes: two different prefixes are never confused. What layers
- * with a state keep of a prefix, a snapshot, counts as its page in a group of its own.
+ * Finds full pages by their content: a page's identity is its tokens and the identity of the page before it, so that a chain of matches is a shared
+ * prefix. Identities are numbers given once, never hashes: two different prefixes are never confused. A snapshot of a prefix's states counts as the
+ * prefix's page in a separate group.
  *
- * <p>A prefix is known as long as anything holds it: a page, a longer prefix, or a sequence that is about to make it longer.
+ * <p>A prefix stays known while anything holds it: a page, a longer prefix, or a sequence that may extend it.
  */
 final class PrefixIndex {
-    /** The identity of the prefix that no page holds. */
+    /** The identity of the empty prefix. */
     private static final long NO_PREFIX = 0;
 
     private final Map<Key, Entry> entries = new HashMap<>();
@@ -27,7 +27,7 @@ final class PrefixIndex {
         }
     }
 
-    /** A prefix that ends with a full page, and the page's place in every group that still holds it. */
+    /** A prefix that ends with a full page, and the number of that page in every group that still holds it. */
     static final class Entry {
         private final Entry parent;
         private final Key key;
@@ -43,7 +43,7 @@ final class PrefixIndex {
             Arrays.fill(pages, PagePool.NONE);
         }
 
-        /** Its page in a group; {@link PagePool#NONE} where that was overwritten. */
+        /** Its page in a group; {@link PagePool#NONE} if the page was overwritten. */
         int page(int group) {
             return pages[group];
         }
@@ -71,12 +71,12 @@ final class PrefixIndex {
         }
     }
 
-    /** What is known of {@code tokens[from .. to)} after the prefix {@code parent}, or null. */
+    /** Returns the prefix of {@code tokens[from .. to)} after {@code parent}, or null if it is not known. */
     Entry find(Entry parent, int[] tokens, int from, int to) {
         return entries.get(new Key(parent, Arrays.copyOfRange(tokens, from, to)));
     }
 
-    /** The prefix of {@code tokens[from .. to)} after {@code parent}, which the caller holds from now on. */
+    /** Returns the prefix of {@code tokens[from .. to)} after {@code parent}, and adds the caller as a holder. */
     Entry hold(Entry parent, int[] tokens, int from, int to) {
         Key key = new Key(parent, Arrays.copyOfRange(tokens, from, to));
         Entry entry = entries.get(key);
@@ -87,7 +87,7 @@ final class PrefixIndex {
         return hold(entry);
     }
 
-    /** Says that {@code page} holds what the group keeps of the prefix, unless an older page does. */
+    /** Records that {@code page} holds the prefix in the group, unless an older page does. */
     void put(Entry entry, int group, int page) {
         if (entry.pages[group] == PagePool.NONE && page != PagePool.NONE) {
             entry.pages[group] = page;
@@ -96,7 +96,7 @@ final class PrefixIndex {
         }
     }
 
-    /** One more holds {@code entry}, which may be null. */
+    /** Adds a holder of {@code entry}, which may be null. */
     Entry hold(Entry entry) {
         if (entry != null) {
             entry.holders++;
@@ -104,7 +104,7 @@ final class PrefixIndex {
         return entry;
     }
 
-    /** One less holds {@code entry}, which may be null. */
+    /** Removes a holder of {@code entry}, which may be null. */
     void letGo(Entry entry) {
         for (Entry at = entry; at != null && --at.holders == 0; at = at.parent) {
             entries.remove(at.key);
@@ -115,7 +115,7 @@ final class PrefixIndex {
         return entryOfPage.get(group).containsKey(page);
     }
 
-    /** The page is about to be overwritten. */
+    /** Removes the page from the index: it is about to be overwritten. */
     void forget(int group, int page) {
         Entry entry = entryOfPage.get(group).remove(page);
         if (entry != null) {

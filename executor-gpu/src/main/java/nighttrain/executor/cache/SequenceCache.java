@@ -3,8 +3,8 @@ package nighttrain.executor.cache;
 import java.util.Arrays;
 
 /**
- * What one sequence has of a cache: pages in every group, a slot, and how far its pages have been identified as a prefix. And what its state
- * has to do with others': the snapshot that it starts from, and the slot for one of it.
+ * One sequence's part of a cache: pages in every group, a slot, and how many of its pages are identified as a prefix. Also the snapshot that its
+ * state starts from, and the slot reserved for a snapshot of its state.
  */
 public final class SequenceCache {
     private final PageTable[] tables;
@@ -30,7 +30,7 @@ public final class SequenceCache {
         return tables[group];
     }
 
-    /** Its pages of every group, {@code [groups][at least needed]}, as they are until it grows. */
+    /** Its pages of every group, {@code [groups][at least needed]}; valid until it grows. */
     public int[][] pages() {
         for (int group = 0; group < pages.length; group++) {
             pages[group] = tables[group].array();
@@ -38,7 +38,7 @@ public final class SequenceCache {
         return pages;
     }
 
-    /** Where its fixed state is; {@link PagePool#NONE} where it has none. */
+    /** The slot of its fixed state; {@link PagePool#NONE} if it has none. */
     public int slot() {
         return slot;
     }
@@ -47,7 +47,7 @@ public final class SequenceCache {
         slot = taken;
     }
 
-    /** The slot of the snapshot that its state is to be a copy of, until that is on its way. */
+    /** The slot of the snapshot that its state starts from, until the copy is planned. */
     int restoredFrom() {
         return restoredFrom;
     }
@@ -65,12 +65,12 @@ public final class SequenceCache {
         reserved = taken;
     }
 
-    /** Leading pages whose prefix is known. */
+    /** Number of leading pages that are identified as a prefix. */
     int identified() {
         return identified;
     }
 
-    /** The prefix that these hold; null where there are none. */
+    /** The prefix that the identified pages hold; null if there are none. */
     PrefixIndex.Entry prefix() {
         return prefix;
     }
@@ -90,23 +90,23 @@ public final class SequenceCache {
         identify(null, 0);
     }
 
-    /** The pages that one sequence has of one group, in order of position; those before a window have been given back. */
+    /** The pages of one sequence in one group, in order of position; pages before a window have been given back. */
     public static final class PageTable {
         private int[] pages = new int[8];
         private int first;
         private int size;
 
-        /** Pages up to the last, those given back included. */
+        /** Number of pages up to the last, including those given back. */
         public int size() {
             return size;
         }
 
-        /** The first page that is still there. */
+        /** Index of the first page that is not given back. */
         int first() {
             return first;
         }
 
-        /** Pages that are there. */
+        /** Number of pages that are not given back. */
         public int held() {
             return size - first;
         }
@@ -115,7 +115,7 @@ public final class SequenceCache {
             return pages[index];
         }
 
-        /** The pages, in an array that is longer than {@link #size} where there is room to grow. */
+        /** The pages, in an array that may be longer than {@link #size}. */
         public int[] array() {
             return pages;
         }
@@ -127,7 +127,7 @@ public final class SequenceCache {
             pages[size++] = page;
         }
 
-        /** Lets an empty table begin with {@code count} pages that are not there. */
+        /** Begins an empty table with {@code count} entries without a page. */
         void beginAt(int count) {
             while (size < count) {
                 append(PagePool.NONE);
@@ -135,7 +135,7 @@ public final class SequenceCache {
             first = count;
         }
 
-        /** Removes the first page that is there, and returns it. */
+        /** Removes the first page that is not given back, and returns it. */
         int dropFirst() {
             int page = pages[first];
             pages[first++] = PagePool.NONE;

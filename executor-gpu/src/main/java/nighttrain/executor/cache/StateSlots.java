@@ -8,14 +8,14 @@ import nighttrain.executor.step.Batch.SlotCopy;
 import nighttrain.executor.step.Batch.StateCopies;
 
 /**
- * Hands out the slots of fixed states: one to every running sequence, one to every snapshot. A snapshot is a copy of a state at the end of
- * a prefix of full pages; sequences that begin with the same tokens start from copies of it. It keeps its slot until that is needed, the
- * longest unused first. Sequences never have all slots, so that a full batch leaves room for some snapshots. A fork of a running sequence
- * starts from a copy of its state, without a snapshot.
+ * Allocates the slots of fixed states: one to every running sequence, one to every snapshot. A snapshot is a copy of a state at the end of a prefix
+ * of full pages; sequences that begin with the same tokens start from copies of it. A snapshot keeps its slot until the slot is needed; the snapshot
+ * unused for longest is dropped first. Sequences never have all slots, so that a full batch leaves room for some snapshots. A fork of a running
+ * sequence starts from a copy of its state, without a snapshot.
  *
- * <p>A slot is not cleared when it changes hands: its new owner's first step begins at position 0, where every device starts from an empty
- * state, or with a copy of a snapshot. Copies are made when the next step begins, before it computes: then a slot still has what the steps
- * before have made of its state, whoever owns it by now. Until then the snapshot or the fork of a copy counts as used.
+ * <p>A slot is not cleared for its next owner: the owner's first step begins at position 0, where every device starts from an empty state, or with a
+ * copy of a snapshot. Copies are made when the next step begins, before it computes: until then a slot holds the state after the steps before, even
+ * if it has a new owner. Until then the snapshot or the fork of a copy counts as used.
  */
 public final class StateSlots {
     private final int most;
@@ -26,19 +26,19 @@ public final class StateSlots {
 
     /**
      * @param known whether a slot holds a snapshot
-     * @param overwritten hears of each snapshot whose slot is taken for something else
+     * @param overwritten called with each snapshot whose slot is taken for something else
      */
     StateSlots(CacheLayout layout, IntPredicate known, IntConsumer overwritten) {
         this.most = layout.slots();
         this.pool = new PagePool(most + layout.snapshots(), known, overwritten);
     }
 
-    /** Slots that could be handed out to sequences now. */
+    /** Slots that can be allocated to sequences now. */
     public int available() {
         return Math.min(most - running, pool.available());
     }
 
-    /** Lets a sequence that is to begin start from a snapshot. */
+    /** Makes a sequence that is about to begin start from a snapshot. */
     void restore(SequenceCache cache, int snapshot) {
         pool.share(snapshot);
         cache.restoreFrom(snapshot);
@@ -57,7 +57,7 @@ public final class StateSlots {
         }
     }
 
-    /** Reserves a slot for a snapshot of a sequence's state; {@code false} where there is none. */
+    /** Reserves a slot for a snapshot of a sequence's state; returns {@code false} if no slot is left. */
     boolean reserve(SequenceCache cache) {
         if (pool.available() == 0) {
             return false;
@@ -66,19 +66,19 @@ public final class StateSlots {
         return true;
     }
 
-    /** Saves a sequence's state, as the steps planned so far make it, in the slot reserved. */
+    /** Saves a sequence's state after the steps planned so far in the reserved slot. */
     void save(SequenceCache cache) {
         saved.add(new SlotCopy(cache.slot(), cache.reserved()));
         cache.reserve(PagePool.NONE);
     }
 
-    /** Lets a sequence start from the state of another, as the steps planned so far make it. */
+    /** Makes a sequence start from another's state after the steps planned so far. */
     public void fork(SequenceCache from, SequenceCache to) {
         pool.share(to.slot());
         saved.add(new SlotCopy(from.slot(), to.slot()));
     }
 
-    /** Takes back what a sequence has. */
+    /** Takes back all slots of a sequence. */
     void release(SequenceCache cache) {
         if (cache.slot() != PagePool.NONE) {
             running--;
@@ -92,7 +92,7 @@ public final class StateSlots {
         }
     }
 
-    /** The copies that are to be made, by the step that has just been planned. */
+    /** Returns the copies that the step just planned has to make, and forgets them. */
     public StateCopies takeCopies() {
         StateCopies copies = new StateCopies(List.copyOf(saved), List.copyOf(restored));
         saved.forEach(copy -> pool.leave(copy.to()));
@@ -102,7 +102,7 @@ public final class StateSlots {
         return copies;
     }
 
-    /** Whether every slot is either free, an unused snapshot's, or used, exactly once. */
+    /** Returns whether every slot is exactly one of free, held by an unused snapshot, and used. */
     boolean isConsistent() {
         return pool.isConsistent();
     }
