@@ -19,7 +19,7 @@ import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 
-/** The ranks of one replica, which take every step together. */
+/** The ranks of one replica, which run every step together. */
 public final class RankGroup implements AutoCloseable {
     private final List<RankWorker> workers = new ArrayList<>();
 
@@ -44,7 +44,7 @@ public final class RankGroup implements AutoCloseable {
         }
     }
 
-    /** How many steps may be under way when another is launched. */
+    /** Returns how many steps may be under way when another is launched. */
     public int stepsAhead() {
         return workers.get(0).device.stepsAhead();
     }
@@ -57,7 +57,7 @@ public final class RankGroup implements AutoCloseable {
                 .toList();
     }
 
-    /** Does work on every rank. Rank 0 works on the caller's thread, because a hand-over costs as much as scheduling does. */
+    /** Runs {@code work} on every rank. Rank 0 runs on the caller's thread, because a hand-over between threads costs as much as scheduling. */
     private <T> List<T> onAll(IntFunction<T> work) {
         List<CompletableFuture<T>> results = new ArrayList<>();
         for (int r = 1; r < workers.size(); r++) {
@@ -101,12 +101,12 @@ public final class RankGroup implements AutoCloseable {
         return workers.get(0).device.stepIo().busyNanos();
     }
 
-    /** Nanoseconds that rank 0 has waited for the others. */
+    /** Nanoseconds that rank 0 has spent in communication, waits for other ranks included. */
     public long waitedNanos() {
         return workers.get(0).device.communicator().waitedNanos();
     }
 
-    /** What rank 0 has routed to all ranks' experts. */
+    /** Returns the tokens that rank 0 has routed to all ranks' experts. */
     public ExpertOps.Load expertLoad() {
         return workers.get(0).device.expertOps().map(ExpertOps::load).orElse(ExpertOps.Load.NONE);
     }
@@ -116,7 +116,7 @@ public final class RankGroup implements AutoCloseable {
         workers.forEach(RankWorker::close);
     }
 
-    /** One thread that drives one device: everything a rank does, it does there. */
+    /** One thread that drives one device. All work of the rank runs on it. */
     private static final class RankWorker implements AutoCloseable {
         private final Device device;
         private final ExecutorService thread;
@@ -141,7 +141,7 @@ public final class RankGroup implements AutoCloseable {
             });
         }
 
-        /** Does this rank's work on the calling thread. */
+        /** Runs this rank's work on the calling thread. */
         <T> CompletableFuture<T> here(Supplier<T> work) {
             try {
                 return CompletableFuture.completedFuture(closingOnFailure(work));
@@ -150,12 +150,12 @@ public final class RankGroup implements AutoCloseable {
             }
         }
 
-        /** Does it on this rank's thread. */
+        /** Runs this rank's work on its own thread. */
         <T> CompletableFuture<T> submit(Supplier<T> work) {
             return CompletableFuture.supplyAsync(() -> closingOnFailure(work), thread);
         }
 
-        /** A rank that fails closes its device at once, which releases the ranks that wait for it. */
+        /** Runs {@code work}, and closes the device at once if it fails, which releases the ranks that wait for this one. */
         private <T> T closingOnFailure(Supplier<T> work) {
             try {
                 return work.get();

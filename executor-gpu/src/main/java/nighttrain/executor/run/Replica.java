@@ -24,8 +24,8 @@ import nighttrain.executor.schedule.Step;
 import nighttrain.executor.step.SampledToken;
 
 /**
- * One copy of the model with its own queue, scheduler and KV cache: a thread that plans, launches and commits steps. Where the device
- * runs ahead, it plans a step and prepares it while the one before is under way.
+ * One copy of the model with its own queue, scheduler and KV cache: a thread that plans, launches and commits steps. If the device runs ahead, the
+ * thread plans and prepares a step while the one before is under way.
  */
 public final class Replica implements AutoCloseable {
     private static final long IDLE_MILLIS = 20;
@@ -49,11 +49,11 @@ public final class Replica implements AutoCloseable {
     private long stepNanos;
     private long lastFinished = System.nanoTime();
 
-    /** Hears what became of a sequence, on the replica's thread; must not block. */
+    /** Receives the outcome of a sequence, on the replica's thread; must not block. */
     public interface Listener {
         void finished(Generation generation);
 
-        /** Also after {@link #finished}, if that threw: the replica ends then. */
+        /** Called when the replica fails; also after {@link #finished}, if that threw, which ends the replica. */
         void failed(RuntimeException failure);
     }
 
@@ -75,7 +75,7 @@ public final class Replica implements AutoCloseable {
         loop.start();
     }
 
-    /** Takes a sequence unless the replica has all it can use. */
+    /** Takes a sequence; returns {@code false} if the replica already holds {@code capacity} sequences. */
     public boolean offer(Sequence sequence, Listener listener) {
         if (failure != null) {
             throw failure;
@@ -86,7 +86,7 @@ public final class Replica implements AutoCloseable {
         }
         Arrival arrival = new Arrival(sequence, listener);
         arrivals.add(arrival);
-        if (failure != null && arrivals.remove(arrival)) { // failed meanwhile, and nobody takes it any more
+        if (failure != null && arrivals.remove(arrival)) { // the replica failed meanwhile and takes no arrivals
             throw failure;
         }
         return true;
@@ -124,7 +124,7 @@ public final class Replica implements AutoCloseable {
         }
     }
 
-    /** Waits for work only where there is none. */
+    /** Hands new sequences to the scheduler. Waits for one only if there is no other work. */
     private void admitArrivals() throws InterruptedException {
         if (scheduler.running() == 0 && scheduler.waiting() == 0 && underWay.isEmpty()) {
             Arrival first = arrivals.poll(IDLE_MILLIS, TimeUnit.MILLISECONDS);
@@ -163,7 +163,7 @@ public final class Replica implements AutoCloseable {
             generations.add(generation);
         }
         inFlight.addAndGet(-finished.size());
-        stats = snapshot(); // before anyone hears of it, so that who has an answer also finds it counted
+        stats = snapshot(); // before listeners are called, so that the counters include every answer given
         for (int i = 0; i < generations.size(); i++) {
             Sequence sequence = finished.get(i);
             listeners.get(sequence).finished(generations.get(i));

@@ -43,8 +43,7 @@ final class StepRunner {
         CapturedGraph graph = graphs.get(size);
         if (graph == null) {
             decoder.enqueue(
-                    size,
-                    size); // once without capture: a choice that is made on first use cannot be made during capture
+                    size, size); // once without capture: choices made on first use cannot be made during capture
             graphs.put(size, recorder.get().record(() -> decoder.enqueue(size, size)));
         } else {
             graph.replay();
@@ -57,20 +56,20 @@ final class StepRunner {
         };
     }
 
-    /** The recorded size that serves {@code sequences}: at most an eighth more. */
+    /** Returns the captured size that serves {@code sequences} sequences: at most an eighth more. */
     static int bucket(int sequences) {
         int unit = sequences <= 8 ? 1 : Integer.highestOneBit(sequences - 1) / 8;
         return (sequences + unit - 1) / unit * unit;
     }
 
-    /** Runs the largest steps once, on the scratch pages, so that no request waits for compilers and choices. */
+    /** Runs the largest steps once, on the scratch pages, so that no request waits for compilers or for the choice of algorithms. */
     void warmUp() {
         if (recorder.isPresent()) {
             largest(decoder).forEach(batch -> launch(batch).await());
         }
     }
 
-    /** Enqueues the same steps, without graphs, for a device that prepares what they need. */
+    /** Enqueues the same steps without graphs, for a device that prepares what they need. */
     static void rehearse(Decoder decoder) {
         for (Batch batch : largest(decoder)) {
             decoder.begin(batch);
