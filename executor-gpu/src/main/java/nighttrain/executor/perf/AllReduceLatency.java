@@ -6,15 +6,15 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
- * How long an all-reduce takes, by ranks and by the bytes that each contributes: measured points, straight lines between them and
- * beyond the last. A number of ranks that was not measured has the times of the next larger one that was, else of the largest.
+ * How long an all-reduce takes, by ranks and by the bytes that each contributes: linear between measured points and beyond the last. A number of
+ * ranks that was not measured has the times of the next larger measured number, or else of the largest.
  */
 public final class AllReduceLatency implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private final TreeMap<Integer, TreeMap<Long, Double>> secondsByRanks = new TreeMap<>();
 
-    /** {@code seconds}: of one all-reduce, by ranks and bytes; nothing where none was measured. */
+    /** {@code seconds}: seconds of one all-reduce by ranks and bytes; empty if none was measured. */
     public AllReduceLatency(Map<Integer, ? extends Map<Long, Double>> seconds) {
         seconds.forEach((ranks, points) -> {
             if (ranks < 2 || points.size() < 2) {
@@ -25,12 +25,12 @@ public final class AllReduceLatency implements Serializable {
         });
     }
 
-    /** No all-reduce was measured. */
+    /** Returns latencies of a machine on which no all-reduce was measured. */
     public static AllReduceLatency unknown() {
         return new AllReduceLatency(Map.of());
     }
 
-    /** Whether all-reduces over so many ranks were measured themselves. */
+    /** Returns whether all-reduces over exactly this many ranks were measured; always true for one rank. */
     public boolean hasMeasured(int ranks) {
         return ranks == 1 || secondsByRanks.containsKey(ranks);
     }
@@ -40,7 +40,7 @@ public final class AllReduceLatency implements Serializable {
         return !secondsByRanks.isEmpty();
     }
 
-    /** Seconds of one all-reduce; 0 for one rank, and where none was measured. */
+    /** Returns seconds of one all-reduce; 0 for one rank, and if no all-reduce was measured. */
     public double seconds(int ranks, double bytes) {
         if (ranks == 1 || secondsByRanks.isEmpty()) {
             return 0;

@@ -14,15 +14,15 @@ import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
 
 /**
- * One replica at work without a device: the engine's own scheduler and pages decide what goes into every step, and a {@link StepTime}
- * says how long it would take.
+ * A simulation of one replica without a device: the engine's own scheduler and pages decide what is in every step, and a {@link StepTime} estimates
+ * how long the step takes.
  *
- * @param seconds first step to last token
+ * @param seconds time from the first step to the last token
  * @param steps forward passes
- * @param promptTokens of all requests
- * @param cachedPromptTokens of these, found in the prefix cache
- * @param outputTokens of all requests
- * @param preemptions times that a sequence had to give its pages back
+ * @param promptTokens prompt tokens of all requests
+ * @param cachedPromptTokens those of {@code promptTokens} that are found in the prefix cache
+ * @param outputTokens output tokens of all requests
+ * @param preemptions times that a running sequence lost its pages and had to be computed again
  * @param communicationS seconds that ranks wait for all-reduces
  */
 public record Forecast(
@@ -36,12 +36,12 @@ public record Forecast(
     /**
      * A prompt and the length of its answer.
      *
-     * @param prompt token ids, at least one; of these only which are equal matters
-     * @param outputTokens at least one
+     * @param prompt token ids, at least one; only their equality to one another matters
+     * @param outputTokens tokens of the answer, at least one
      */
     public record Request(int[] prompt, int outputTokens) {}
 
-    /** Lets a scheduler with these bounds and pages answer {@code requests}, all of them there from the start, in this order. */
+    /** Simulates a scheduler with these bounds and pages that answers {@code requests}, all of them present from the start, in this order. */
     public static Forecast of(StepLimits limits, PageAllocator pages, StepTime time, List<Request> requests) {
         Scheduler scheduler = new Scheduler(limits, pages);
         for (int i = 0; i < requests.size(); i++) {

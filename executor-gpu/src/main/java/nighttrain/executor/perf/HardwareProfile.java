@@ -6,17 +6,17 @@ import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Bfloat16;
 
 /**
- * What one kind of device gives, as measured: all that a forecast needs of hardware that need not be here.
+ * Measured rates of one kind of device: all that a forecast needs to know of hardware that this machine need not have.
  *
- * @param name for people: {@code NVIDIA H200}
- * @param memoryBytes of one device
- * @param bytesPerSecond of a large copy, bytes read and bytes written
- * @param flopsPerSecond of a large matrix product
- * @param copyShare of the copy rate that operations bound by memory reach, 0 to 1
- * @param matrixShare of the matrix rate that operations bound by arithmetic reach, 0 to 1
- * @param layerOverheadS seconds of a layer that kernels take to start and end, whatever they compute
+ * @param name a name for people: {@code NVIDIA H200}
+ * @param memoryBytes memory of one device
+ * @param bytesPerSecond rate of a large copy, bytes read plus bytes written
+ * @param flopsPerSecond rate of a large matmul
+ * @param copyShare share of the copy rate that memory-bound operations reach, 0 to 1
+ * @param matrixShare share of the matrix rate that compute-bound operations reach, 0 to 1
+ * @param layerOverheadS seconds per layer that kernels take to start and end, whatever they compute
  * @param allReduce times of all-reduces between such devices
- * @param elementBytes of a number as the engine computes there
+ * @param elementBytes bytes of a number that the engine computes with on the device
  */
 public record HardwareProfile(
         String name,
@@ -29,7 +29,7 @@ public record HardwareProfile(
         AllReduceLatency allReduce,
         int elementBytes)
         implements Serializable {
-    /** Seen on H100 and H200. */
+    /** Measured on H100 and H200. */
     private static final double GPU_MATRIX_SHARE = 0.85;
 
     private static final double GPU_LAYER_OVERHEAD_S = 40e-6;
@@ -45,7 +45,7 @@ public record HardwareProfile(
         }
     }
 
-    /** Of the processors here. How much of their rates a model reaches is left to calibration. */
+    /** Returns the profile of this machine's processors. Calibration finds how much of their rates a model reaches. */
     public static HardwareProfile ofCpu(PeakRates peak) {
         return new HardwareProfile(
                 "CPU",
@@ -59,7 +59,7 @@ public record HardwareProfile(
                 Float.BYTES);
     }
 
-    /** Of a GPU that nobody wrote a profile of, with shares that others were seen to reach. */
+    /** Returns a profile of a GPU without a written one, with the shares that other GPUs reach. */
     public static HardwareProfile ofGpu(String name, long memoryBytes, PeakRates peak) {
         return new HardwareProfile(
                 name,
@@ -73,7 +73,7 @@ public record HardwareProfile(
                 Bfloat16.BYTES);
     }
 
-    /** Whether it is the processors here. */
+    /** Returns whether the device is this machine's processors. */
     public boolean isCpu() {
         return elementBytes == Float.BYTES;
     }

@@ -17,16 +17,16 @@ import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * What a model weighs and how often its ranks must meet, from its config alone.
+ * A model's parameters, cache and all-reduces, derived from its config alone.
  *
- * @param architecture its name and settings
- * @param parameters in all
- * @param activeParameters those that one token meets
+ * @param architecture name and settings of the architecture
+ * @param parameters number of parameters
+ * @param activeParameters parameters that one token uses
  * @param kvElementsPerToken keys and values of one token, in elements, over all layers and ranks
- * @param stateBytesPerSequence what a sequence keeps however long it is, over all layers and ranks
- * @param blockingSyncs all-reduces of one forward pass that the next module waits for, or the rest of the same one
- * @param overlappedSyncs all-reduces that travel while a module computes
- * @param syncBytesPerToken what one rank contributes to them for each token, in bf16, or fp32 within a module
+ * @param stateBytesPerSequence bytes of a sequence's fixed states, whatever its length, over all layers and ranks
+ * @param blockingSyncs all-reduces of one forward pass that the next module, or the rest of the same module, waits for
+ * @param overlappedSyncs all-reduces that run while a module computes
+ * @param syncBytesPerToken bytes that one rank contributes to all-reduces per token, in bf16, or in fp32 within a module
  */
 public record ModelFootprint(
         String architecture,
@@ -37,12 +37,12 @@ public record ModelFootprint(
         int blockingSyncs,
         int overlappedSyncs,
         long syncBytesPerToken) {
-    /** On two ranks; on more, modules may sum that need not on two. */
+    /** Returns the footprint on two ranks. On more ranks, further modules may need all-reduces. */
     public static ModelFootprint of(ModelSpec model) {
         return of(model, 2);
     }
 
-    /** On so many ranks. */
+    /** Returns the footprint on {@code ranks} ranks. */
     public static ModelFootprint of(ModelSpec model, int ranks) {
         Architecture architecture = Architecture.of(model);
         AllReduceCount allReduces =
@@ -60,7 +60,10 @@ public record ModelFootprint(
                 (long) allReduces.total() * model.hiddenSize() * Bfloat16.BYTES + numbers * Float.BYTES);
     }
 
-    /** Keys and values that one token leaves on a GPU of one of {@code ranks} ranks, in bytes: ranks that are more than heads have the same. */
+    /**
+     * Returns bytes of keys and values that one token takes on the GPU of one of {@code ranks} ranks. Beyond the number of heads, several ranks hold
+     * the same head.
+     */
     public static long kvBytesPerRank(ModelSpec model, int ranks) {
         return CacheSpec.bytesPerToken(model, ranks, Bfloat16.BYTES) / ranks;
     }
@@ -71,15 +74,16 @@ public record ModelFootprint(
                 - ModelBlocks.of(model, 0, ranks).fp8SavedBytes();
     }
 
-    /** Which matrices of one of {@code ranks} ranks are not in 8 bits though {@code fp8} asks for that, and why; none where all are. */
+    /** Returns which matrices of one of {@code ranks} ranks are not in 8 bits although {@code fp8} asks for that, and why; none if all are. */
     public static Optional<String> notIn8Bits(ModelSpec model, int ranks) {
         return ModelBlocks.of(model.with(WeightFormat.Choice.FP8), 0, ranks).hinderedFrom8Bits();
     }
 
     /**
-     * Parameters that one of {@code ranks} ranks holds: the embedding whole, its share of the rest, and what it has beside others.
+     * Returns the parameters that one of {@code ranks} ranks holds: the embedding whole, its share of the rest, and parameters that several ranks
+     * hold.
      *
-     * @throws nighttrain.io.UserError where the model cannot be cut into so many
+     * @throws nighttrain.io.UserError if the model cannot be cut into so many ranks
      */
     public static long parametersPerRank(ModelSpec model, int ranks) {
         ModelBlocks.checkRanks(model, ranks);

@@ -14,58 +14,58 @@ import nighttrain.io.spec.ModelSpec;
 public final class Roofline {
     private static final int FP32 = 4;
 
-    /** Matrix rate in 8 bits over that in bf16, of tensor cores from Hopper on. */
+    /** Matrix rate of tensor cores in 8 bits over their rate in bf16, from Hopper on. */
     private static final double FP8_SPEED = 2;
 
     private final ModelBlocks blocks;
     private final PeakRates peak;
     private final int elementBytes;
 
-    /** In bf16. */
+    /** Makes the roofline of a model in bf16. */
     public Roofline(ModelSpec model, int ranks, PeakRates peak) {
         this(model, ranks, peak, Bfloat16.BYTES);
     }
 
-    /** {@code elementBytes}: of a weight, an activation, a key or a value. */
+    /** {@code elementBytes}: bytes of a weight, an activation, a key or a value. */
     Roofline(ModelSpec model, int ranks, PeakRates peak, int elementBytes) {
         this.blocks = ModelBlocks.of(model, 0, ranks);
         this.peak = peak;
         this.elementBytes = elementBytes;
     }
 
-    /** Of a large copy, read and written. */
+    /** Returns the rate of a large copy, bytes read plus bytes written. */
     public double copyBytesPerSecond() {
         return peak.bytesPerSecond();
     }
 
-    /** Of a large matrix product. */
+    /** Returns the rate of a large matmul. */
     public double matrixFlopsPerSecond() {
         return peak.flopsPerSecond();
     }
 
     /**
-     * What a step computes.
+     * The size of a step.
      *
-     * @param tokens in all
-     * @param sequences that they are of
+     * @param tokens tokens in total
+     * @param sequences sequences that the tokens belong to
      * @param samples tokens sampled
      * @param keys positions whose keys and values are read, over all sequences
-     * @param pairs of a token and a position that it sees
+     * @param pairs pairs of a token and a position that it sees
      */
     public record Step(long tokens, long sequences, long samples, double keys, double pairs) {
-        /** One token of each of {@code batch} sequences, {@code context} positions each. */
+        /** Returns a step of one token from each of {@code batch} sequences, which have {@code context} positions each. */
         public static Step decode(long batch, double context) {
             return new Step(batch, batch, batch, batch * context, batch * context);
         }
 
-        /** {@code tokens} tokens of prompts of {@code length}, from their start. */
+        /** Returns a step of {@code tokens} tokens from prompts of {@code length} tokens, from their start. */
         public static Step prefill(long tokens, double length) {
             long prompts = Math.round(Math.max(1, tokens / length));
             return new Step(tokens, prompts, prompts, tokens, tokens * (length + 1) / 2);
         }
     }
 
-    /** Seconds that {@code step} takes at least. */
+    /** Returns the least seconds that {@code step} can take. */
     public double seconds(Step step) {
         StepSize size = new StepSize(step.tokens, step.sequences, step.samples, step.keys, step.pairs);
         return blocks.operations(size).stream().mapToDouble(this::seconds).sum();

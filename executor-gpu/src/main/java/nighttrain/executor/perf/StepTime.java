@@ -8,8 +8,8 @@ import nighttrain.executor.block.ModelBlocks;
 import nighttrain.io.spec.ModelSpec;
 
 /**
- * The time that a step is expected to take: the roofline at the rates that operations reach, the all-reduces that nothing hides,
- * and the starts and ends of kernels. An all-reduce that travels beside a module costs only the time by which it is longer.
+ * The time that a step is expected to take: the roofline at the rates that operations reach, the all-reduces that no module hides, and the starts and
+ * ends of kernels. An all-reduce that overlaps a module costs only the time by which it is longer than the module.
  */
 public final class StepTime {
     private final Roofline roofline;
@@ -34,7 +34,7 @@ public final class StepTime {
         return computing + communicating(step, computing) + model.layers().size() * hardware.layerOverheadS();
     }
 
-    /** Of these, seconds that ranks wait for all-reduces. */
+    /** Returns the part of {@link #seconds} in which ranks wait for all-reduces. */
     public double communicationSeconds(Roofline.Step step) {
         return communicating(step, roofline.seconds(step));
     }
