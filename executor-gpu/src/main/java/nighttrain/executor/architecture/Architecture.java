@@ -3,7 +3,7 @@ package nighttrain.executor.architecture;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Wiring;
 
-/** Where a model's partial outputs are summed over ranks, and where the sums are added: one record per paper. */
+/** Defines where a model's partial outputs are summed over ranks, and where the sums are added: one record per paper. */
 public sealed interface Architecture
         permits DenseTensorParallel,
                 ParallelBlock,
@@ -12,15 +12,15 @@ public sealed interface Architecture
                 Kraken,
                 DesyncResidual,
                 DelayedAllReduce {
-    /** Runs every layer; returns the stream that the head reads. The same on every rank, which meet in {@code ranks}. */
+    /** Runs every layer and returns the stream that the head reads. Every rank makes the same calls of {@code ranks}, where they communicate. */
     ResidualStream decode(Blocks blocks, ResidualStream h, StepCommunicator ranks);
 
-    /** Independent tracks, each whole on one rank; 0 where every layer is cut over all ranks instead. */
+    /** Number of independent tracks, each whole on one rank; 0 if every layer is cut over all ranks instead. */
     default int tracks() {
         return 0;
     }
 
-    /** What rank {@code rank} of {@code ranks} holds. */
+    /** Returns the part of the model that rank {@code rank} of {@code ranks} holds. */
     default Placement placement(int rank, int ranks) {
         int local = tracks() / ranks;
         return tracks() == 0 ? new Placement(0, 1, rank, ranks) : new Placement(rank * local, local, 0, 1);
@@ -54,7 +54,7 @@ public sealed interface Architecture
     }
 
     /**
-     * The part of a model that one rank holds: whole tracks, or a shard of the only one.
+     * The part of a model that one rank holds: whole tracks, or a shard of the only track.
      *
      * @param firstTrack the first track on this rank
      * @param localTracks tracks on this rank
@@ -62,17 +62,17 @@ public sealed interface Architecture
      * @param shards how many ranks share a track
      */
     record Placement(int firstTrack, int localTracks, int shard, int shards) {
-        /** This rank's first of {@code whole} heads, columns or rows. */
+        /** Returns the first of {@code whole} heads, columns or rows that this rank holds. */
         public int from(int whole) {
             return whole < shards ? shard / (shards / whole) : whole / shards * shard;
         }
 
-        /** How many of {@code whole} this rank has: one where ranks are more, several of which then have the same. */
+        /** Returns how many of {@code whole} this rank holds: one if there are more ranks than that, several of which then hold the same. */
         public int share(int whole) {
             return Math.max(1, whole / shards);
         }
 
-        /** How many ranks have the same of {@code whole}. */
+        /** Returns how many ranks hold the same part of {@code whole}. */
         public int copies(int whole) {
             return Math.max(1, shards / whole);
         }

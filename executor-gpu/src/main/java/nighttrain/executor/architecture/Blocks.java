@@ -4,11 +4,11 @@ import java.util.Optional;
 import nighttrain.executor.device.Tensor;
 
 /**
- * This rank's modules, layer by layer. Each reads a stream and returns this rank's <em>partial</em> output: what it means to add the
- * parts up, and when, is the {@link Architecture}'s business.
+ * This rank's modules, layer by layer. Each reads a stream and returns this rank's <em>partial</em> output: the {@link Architecture} decides how and
+ * when the parts are summed.
  *
- * <p>Behind the last mixer every row is computed by itself, so that it may {@linkplain StepCommunicator#narrow leave} the output and its
- * stream with the rows that the head reads: of a prompt, the last.
+ * <p>After the last mixer every row is computed by itself. The last mixer may therefore {@linkplain StepCommunicator#narrow narrow} its output and
+ * the stream to the rows that the head reads: the last row of a prompt.
  */
 public interface Blocks {
     int layers();
@@ -19,15 +19,15 @@ public interface Blocks {
     /** {@code FeedForward(N2(h))}: the MLP. */
     Output feedForward(int layer, ResidualStream h);
 
-    /** {@code Mixer(N1(h)) + FeedForward(N1(h))}: both behind one norm. */
+    /** {@code Mixer(N1(h)) + FeedForward(N1(h))}: both after one norm. */
     Output sideBySide(int layer, ResidualStream h);
 
-    /** What a track's stream gives to the one that the head reads, where that is a sum of more than streams ({@link Join}). */
+    /** Returns a track's part of the stream that the head reads, if that is more than a sum of streams ({@link Join}). */
     Output join(ResidualStream h);
 
     /**
-     * How a model of tracks ends: {@code h_i Wc_i}, a track's part of a linear layer over all tracks' streams, its bias on the first
-     * (Kraken); or {@code N(h_i) / n}, its part of their mean (Laneformer).
+     * Computes a track's part of the last sum of a model of tracks: {@code h_i Wc_i}, its part of a linear layer over all tracks' streams, with the
+     * bias on the first (Kraken); or {@code N(h_i) / n}, its part of the mean of normed streams (Laneformer).
      */
     @FunctionalInterface
     interface Join {
@@ -35,19 +35,20 @@ public interface Blocks {
     }
 
     /**
-     * This rank's partial output of a module, and what its family does to the sum over ranks before that is added to the residual stream.
+     * This rank's partial output of a module, and the operation that its family applies to the sum over ranks before it is added to the residual
+     * stream.
      *
      * @param part {@code [localTracks, tokens, hidden]}, a buffer of {@link StepCommunicator#output}
      * @param finish a norm after the module, a multiplier; none for most families
      */
     record Output(Tensor part, Optional<Finish> finish) {
-        /** Writes what becomes of {@code sum} to {@code out}, another buffer. */
+        /** Writes the finished {@code sum} to {@code out}, another buffer. */
         @FunctionalInterface
         public interface Finish {
             void into(Tensor out, Tensor sum);
         }
 
-        /** One that is added as it is. */
+        /** Returns an output whose sum is added as it is. */
         public static Output plain(Tensor part) {
             return new Output(part, Optional.empty());
         }

@@ -6,10 +6,9 @@ import nighttrain.executor.architecture.Blocks.Output;
 import nighttrain.executor.device.Communicator.Pending;
 
 /**
- * Delayed all-reduce, Laneformer's (kogai/laneformer-2b-it): {@code h_i += o_i + (AR(o_i[l-d]) - o_i[l-d])}, so that a sum has d layers to
- * travel in. The first d layers wait for theirs, {@code h_i += AR(o_i)}, or do without, {@code h_i += sqrt(n) o_i}; the last d layers'
- * outputs are never summed. At the end one sum over tracks, of streams or of normed streams. 2 (L - d) sums that overlap; 1 that is
- * waited for, or 2 d + 1.
+ * Delayed all-reduce of Laneformer (kogai/laneformer-2b-it): {@code h_i += o_i + (AR(o_i[l-d]) - o_i[l-d])}, so that an all-reduce overlaps d layers.
+ * The first d layers wait for their all-reduces, {@code h_i += AR(o_i)}, or have none, {@code h_i += sqrt(n) o_i}; the last d layers' outputs are
+ * never summed. At the end the streams, or normed streams, of all tracks are summed once. 2 (L - d) all-reduces overlap; 1 or 2 d + 1 are waited for.
  */
 public record DelayedAllReduce(int tracks, int delay, boolean sumsEarly, boolean normsTracks) implements Architecture {
     @Override
@@ -28,7 +27,7 @@ public record DelayedAllReduce(int tracks, int delay, boolean sumsEarly, boolean
             if (module >= late) {
                 h.add(others.remove().await());
             }
-            h.settle(); // before its buffer is another's
+            h.settle(); // before its buffer is reused
             h.add(module < late && !sumsEarly ? ranks.local(o, (float) Math.sqrt(tracks)) : ranks.local(o));
         }
         return h.at(normsTracks ? ranks.allReduce(blocks.join(h)).tensor() : ranks.allReduce(h.settle(), 1f));

@@ -1,9 +1,6 @@
 package nighttrain.executor.architecture;
 
-/**
- * Megatron's tensor parallelism (arXiv 1909.08053): {@code h += AR(Attn(h)); h += AR(Mlp(h))}. Two sums per layer, both waited
- * for.
- */
+/** Megatron's tensor parallelism (arXiv 1909.08053): {@code h += AR(Attn(h)); h += AR(Mlp(h))}. Two all-reduces per layer, both waited for. */
 public record DenseTensorParallel() implements Architecture {
     @Override
     public ResidualStream decode(Blocks blocks, ResidualStream h, StepCommunicator ranks) {

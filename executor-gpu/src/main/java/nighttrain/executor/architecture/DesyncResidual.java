@@ -3,8 +3,8 @@ package nighttrain.executor.architecture;
 import nighttrain.executor.architecture.Blocks.Output;
 
 /**
- * Desync residual (arXiv 2501.06589): every {@code reduceEvery}-th module ends in {@code r_i = AR(f_i + r_i / n)}, the others in
- * {@code r_i += f_i}. A model's last module always sums, so {@code ceil(2 L / reduceEvery)} sums in all, each waited for.
+ * Desync residual (arXiv 2501.06589): every {@code reduceEvery}-th module ends in {@code r_i = AR(f_i + r_i / n)}, the others in {@code r_i += f_i}.
+ * A model's last module always sums, so that there are {@code ceil(2 L / reduceEvery)} all-reduces, each waited for.
  */
 public record DesyncResidual(int tracks, int reduceEvery) implements Architecture {
     @Override

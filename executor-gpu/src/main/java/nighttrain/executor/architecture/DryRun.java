@@ -15,24 +15,24 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.ModelSpec;
 
 /**
- * A forward pass with nothing behind its blocks, to see what the architecture asks for.
+ * The all-reduces and buffers of an architecture, counted by a forward pass of empty blocks.
  *
- * @param allReduces its all-reduces
- * @param ofOutputRows those of them that carry the rows alone that the head reads, in a step of more tokens
+ * @param allReduces all-reduces of one forward pass
+ * @param ofOutputRows those of them that carry only the rows that the head reads, in a step of more tokens
  * @param outputBuffers buffers for partial outputs that are in use at a time
- * @param narrowBuffers the same, of the rows that the head reads
+ * @param narrowBuffers the same, for buffers that hold only the rows that the head reads
  */
 public record DryRun(AllReduceCount allReduces, AllReduceCount ofOutputRows, int outputBuffers, int narrowBuffers) {
-    /** Work that is not done: no values exist while counting. */
+    /** Operations that do nothing: no values exist while counting. */
     private static final Ops NO_OPS = (Ops) Proxy.newProxyInstance(
             Ops.class.getClassLoader(), new Class<?>[] {Ops.class}, (proxy, verb, arguments) -> null);
 
-    /** Of a layer, whether the outputs of its modules are finished before they are added. */
+    /** Whether the outputs of a layer's modules are finished before they are added. */
     record Layer(boolean finishesMixer, boolean finishesFeedForward) {
         static final Layer PLAIN = new Layer(false, false);
     }
 
-    /** Of a model. */
+    /** Counts for {@code model}. */
     public static DryRun of(Architecture architecture, ModelSpec model) {
         return of(
                 architecture,
@@ -43,7 +43,7 @@ public record DryRun(AllReduceCount allReduces, AllReduceCount ofOutputRows, int
                         .toList());
     }
 
-    /** What is needed at most, whether the step narrows or not. */
+    /** Counts for these layers: the buffers suffice for steps that narrow and for steps that do not. */
     static DryRun of(Architecture architecture, List<Layer> layers) {
         DryRun whole = of(architecture, layers, false);
         DryRun narrowing = of(architecture, layers, true);
@@ -76,7 +76,7 @@ public record DryRun(AllReduceCount allReduces, AllReduceCount ofOutputRows, int
         return buffer;
     }
 
-    /** A buffer of no values, which is itself alone. */
+    /** Returns a buffer without values, equal only to itself. */
     private static Tensor nowhere() {
         return new Tensor() {
             @Override
@@ -215,7 +215,7 @@ public record DryRun(AllReduceCount allReduces, AllReduceCount ofOutputRows, int
             return blocks ? new AllReduceCount(blocking + 1, overlapped) : new AllReduceCount(blocking, overlapped + 1);
         }
 
-        /** Without {@code others}, which are among these. */
+        /** Returns these without {@code others}, which must be among them. */
         public AllReduceCount less(AllReduceCount others) {
             return new AllReduceCount(blocking - others.blocking, overlapped - others.overlapped);
         }

@@ -4,9 +4,9 @@ import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Tensor;
 
 /**
- * Kraken (arXiv 2408.07802): streams stay local; the sum S of all tracks' streams travels while attention runs and enters only
- * the MLP's norm, {@code y_i = h_i + Attn_i(h_i); h_i' = y_i + Mlp_i(y_i + S - h_i)}. At the end one linear layer joins all
- * streams. L - 1 sums that overlap and one that is waited for.
+ * Kraken (arXiv 2408.07802): streams stay local; the all-reduce of all tracks' streams to their sum S overlaps attention, and S enters only the MLP's
+ * norm, {@code y_i = h_i + Attn_i(h_i); h_i' = y_i + Mlp_i(y_i + S - h_i)}. At the end one linear layer joins all streams. L - 1 all-reduces overlap,
+ * and one is waited for.
  */
 public record Kraken(int tracks) implements Architecture {
     @Override
@@ -19,7 +19,7 @@ public record Kraken(int tracks) implements Architecture {
             ResidualStream seenByMlp = h.at(all.await());
             seenByMlp.add(attended); // S + Attn_i(h_i) is y_i + S - h_i
             h.add(attended);
-            h.settle(); // while its buffer is still attention's
+            h.settle(); // before attention's buffer is reused
             h.add(ranks.local(blocks.feedForward(layer, seenByMlp)));
         }
         return h.at(ranks.allReduce(blocks.join(h)).tensor());

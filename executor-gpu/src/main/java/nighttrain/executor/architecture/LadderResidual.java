@@ -3,8 +3,8 @@ package nighttrain.executor.architecture;
 import nighttrain.executor.device.Communicator.Pending;
 
 /**
- * Ladder residual (arXiv 2501.06589) in the last {@code ladderLayers} layers, dense before: each module reads the stream
- * without its predecessor's output, whose sum travels meanwhile. Two sums per layer; in ladder layers both overlap.
+ * Ladder residual (arXiv 2501.06589) in the last {@code ladderLayers} layers; layers before are dense. Each module reads the stream without its
+ * predecessor's output, whose all-reduce runs meanwhile. Two all-reduces per layer; in ladder layers both overlap.
  */
 public record LadderResidual(int ladderLayers) implements Architecture {
     @Override
@@ -31,7 +31,7 @@ public record LadderResidual(int ladderLayers) implements Architecture {
         return h;
     }
 
-    /** {@code h += sum}, where one is under way. */
+    /** {@code h += sum}, if a sum is under way. */
     private static Pending land(Pending sum, ResidualStream h) {
         if (sum != null) {
             h.add(sum.await());

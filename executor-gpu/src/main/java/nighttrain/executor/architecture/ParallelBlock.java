@@ -1,8 +1,8 @@
 package nighttrain.executor.architecture;
 
 /**
- * The parallel block of GPT-J and PaLM (arXiv 2204.02311, section 2): {@code h += AR(Attn(n) + Mlp(n)), n = N1(h)}. One sum per
- * layer, waited for.
+ * The parallel block of GPT-J and PaLM (arXiv 2204.02311, section 2): {@code h += AR(Attn(n) + Mlp(n)), n = N1(h)}. One all-reduce per layer, waited
+ * for.
  */
 public record ParallelBlock() implements Architecture {
     @Override

@@ -4,8 +4,8 @@ import java.util.Locale;
 import nighttrain.io.spec.Wiring.Combine;
 
 /**
- * Parallel Track (arXiv 2602.07306): independent narrow transformers, {@code h_i += Attn_i(h_i); h_i += Mlp_i(h_i)}, whose
- * streams are combined every {@code blockDepth} layers. L / D sums in all.
+ * Parallel Track (arXiv 2602.07306): independent narrow transformers, {@code h_i += Attn_i(h_i); h_i += Mlp_i(h_i)}, whose streams are combined every
+ * {@code blockDepth} layers. L / D all-reduces in total.
  */
 public record ParallelTrack(int tracks, int blockDepth, Combine combine) implements Architecture {
     @Override

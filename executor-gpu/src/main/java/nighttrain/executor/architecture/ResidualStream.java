@@ -14,13 +14,13 @@ public final class ResidualStream {
     private Tensor h;
     private Optional<Addend> addend = Optional.empty();
 
-    /** What is to be added: a tensor, or a sum over ranks that is not enqueued until it is asked for. */
+    /** A term to be added: a tensor, or an all-reduce that is enqueued only when its result is asked for. */
     @FunctionalInterface
     public interface Addend {
-        /** Asked for once. */
+        /** Returns the tensor. Called once. */
         Tensor tensor();
 
-        /** {@code h += this; out = norm(h)}, in the place of {@link #tensor}. */
+        /** {@code h += this; out = norm(h)}, instead of {@link #tensor}. */
         default void addNorm(Ops ops, Tensor out, Tensor h, Norm norm) {
             ops.addNorm(out, h, tensor(), norm);
         }
@@ -31,34 +31,34 @@ public final class ResidualStream {
         this.h = h;
     }
 
-    /** {@code h += y}; {@code y} must stay as it is until the next norm or {@link #settle}. */
+    /** {@code h += y}; {@code y} must not change until the next norm or {@link #settle}. */
     public void add(Tensor y) {
         add(() -> y);
     }
 
-    /** The same. */
+    /** {@code h += y}, as {@link #add(Tensor)}. */
     public void add(Addend y) {
         settle();
         addend = Optional.of(y);
     }
 
-    /** The stream that begins as {@code start} and goes on in its buffer. */
+    /** Returns a stream that begins as {@code start} and uses its buffer. */
     public ResidualStream at(Tensor start) {
         return new ResidualStream(ops, start);
     }
 
-    /** Goes on in {@code rows}, of which it has those that the head reads. */
+    /** Gathers the rows that the head reads into {@code rows}, which is the stream from here on. */
     public void narrow(Tensor rows) {
         ops.gatherOutputRows(rows, settle());
         h = rows;
     }
 
-    /** Of every track. */
+    /** Rows of every track. */
     public int rows() {
         return h.rows();
     }
 
-    /** h with everything added. */
+    /** Returns h with all terms added. */
     public Tensor settle() {
         addend.ifPresent(y -> ops.add(h, y.tensor()));
         addend = Optional.empty();

@@ -13,9 +13,9 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Tensor;
 
 /**
- * What one step asks of the {@link Communicator}, which also hands out the buffers for partial outputs: it knows which of them still
- * travel, and which peers may still read. A module's output is finished here, between its sum and its addition, whatever the
- * architecture. From {@link #narrow} on there are only the rows that the head reads.
+ * Makes one step's calls of the {@link Communicator}, and hands out the buffers for partial outputs: it knows which buffers an all-reduce still uses,
+ * and which peers may still read. It also finishes a module's output between its sum and its addition, for every architecture. From {@link #narrow}
+ * on, tensors have only the rows that the head reads.
  */
 public final class StepCommunicator {
     private final Communicator ranks;
@@ -27,7 +27,7 @@ public final class StepCommunicator {
     private Slot module;
     private Slot last;
 
-    /** A buffer: whether its sum is under way, and whether peers may still read it though their sum has landed here. */
+    /** A buffer, with two flags: its all-reduce is under way, or has ended here but peers may still read the buffer. */
     private static final class Slot {
         private final Tensor tensor;
         private boolean travels;
@@ -53,9 +53,9 @@ public final class StepCommunicator {
     }
 
     /**
-     * @param buffers for partial outputs, as many as {@link DryRun#outputBuffers} says
-     * @param narrowBuffers for those behind {@link #narrow}, as many as {@link DryRun#narrowBuffers} says
-     * @param streams where residual streams live: one, or two where those of tracks are summed
+     * @param buffers buffers for partial outputs, as many as {@link DryRun#outputBuffers} says
+     * @param narrowBuffers buffers for partial outputs after {@link #narrow}, as many as {@link DryRun#narrowBuffers} says
+     * @param streams buffers of residual streams: one, or two if the streams of tracks are summed
      */
     public StepCommunicator(
             Communicator ranks,
@@ -72,8 +72,8 @@ public final class StepCommunicator {
     }
 
     /**
-     * A buffer for the next partial output, which keeps it until this is called again. It is free: not the one handed out last, which may
-     * be about to be added, and none that a sum still needs.
+     * Returns a buffer for the next partial output, which keeps it until the next call. The buffer is not the one handed out last, which may be about
+     * to be added, and no all-reduce still needs it.
      */
     public Tensor output() {
         module = null;
@@ -91,8 +91,8 @@ public final class StepCommunicator {
     }
 
     /**
-     * The rows of {@code output} that the head reads, {@code rows} of them. From here on partial outputs and sums have no others; what is
-     * under way is cut to them when it lands.
+     * Returns the {@code rows} rows of {@code output} that the head reads. From here on partial outputs and sums have only these rows; an all-reduce
+     * under way is cut to them when it ends.
      */
     public Output narrow(Output output, int rows) {
         pool = narrow;
@@ -121,8 +121,8 @@ public final class StepCommunicator {
     }
 
     /**
-     * The finished sum of all ranks' parts, which is waited for, enqueued when it is added. Peers may read this rank's part until another
-     * sum has landed.
+     * Returns the finished sum of all ranks' parts. The all-reduce is waited for, and is enqueued when the sum is added. Peers may read this rank's
+     * part until another all-reduce has ended.
      */
     public Addend allReduce(Output output) {
         Slot slot = slotOf(output.part());
@@ -153,7 +153,7 @@ public final class StepCommunicator {
         slot.isRead = ranks.size() > 1;
     }
 
-    /** The same, travelling while other modules compute. It lands when no peer reads this rank's part any more. */
+    /** As {@link #allReduce(Output)}, while other modules compute. It ends when no peer reads this rank's part any more. */
     public Pending start(Output output) {
         Slot slot = slotOf(output.part());
         slot.travels = true;
@@ -166,12 +166,12 @@ public final class StepCommunicator {
         };
     }
 
-    /** The finished output of a module that this rank has whole. */
+    /** Returns the finished output of a module that this rank has whole. */
     public Tensor local(Output output) {
         return finished(output, slotOf(output.part()), output.part());
     }
 
-    /** {@code factor} times the same, in a buffer of its own. */
+    /** Returns {@code factor} times {@link #local(Output)}, in a separate buffer. */
     public Tensor local(Output output, float factor) {
         Tensor own = local(output);
         Tensor scaled = free(slotOf(output.part())).tensor;
@@ -179,7 +179,7 @@ public final class StepCommunicator {
         return scaled;
     }
 
-    /** What the other tracks add to this one's part, which stays as it is: the finished sum of all parts less the finished part. */
+    /** Returns the other tracks' contribution: the finished sum of all parts less this track's finished part, which does not change. */
     public Tensor others(Output output) {
         Slot part = slotOf(output.part());
         Slot room = free(part);
@@ -189,7 +189,7 @@ public final class StepCommunicator {
         return others(output, part, room, sum);
     }
 
-    /** The same, travelling while other modules compute. */
+    /** As {@link #others(Output)}, while other modules compute. */
     public Pending startOthers(Output output) {
         Slot part = slotOf(output.part());
         Slot room = free(part);
@@ -228,14 +228,14 @@ public final class StepCommunicator {
         return out;
     }
 
-    /** {@code scale} times the sum of the streams of all tracks of all ranks, in another buffer than {@code stream}. */
+    /** Returns {@code scale} times the sum of the streams of all tracks of all ranks, in another buffer than {@code stream}. */
     public Tensor allReduce(Tensor stream, float scale) {
         Tensor sum = ranks.allReduceNow(otherThan(stream), stream, scale);
         anotherLanded();
         return sum;
     }
 
-    /** The same, travelling while modules compute that do not change the stream. */
+    /** As {@link #allReduce(Tensor, float)}, while modules compute that do not change the stream. */
     public Pending start(Tensor stream, float scale) {
         Pool started = pool;
         Pending sum = ranks.allReduce(otherThan(stream), stream, scale);
@@ -250,7 +250,7 @@ public final class StepCommunicator {
         return streams.get(0) == stream ? streams.get(1) : streams.get(0);
     }
 
-    /** Every rank is past the sums before: none reads their parts any more. */
+    /** Frees the parts of earlier all-reduces: every rank is past them, so no rank reads them any more. */
     private void anotherLanded() {
         whole.slots().forEach(slot -> slot.isRead = false);
         narrow.slots().forEach(slot -> slot.isRead = false);
