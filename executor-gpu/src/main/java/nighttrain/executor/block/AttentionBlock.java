@@ -21,7 +21,10 @@ import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 
-/** Grouped-query attention over paged keys and values: a rank has whole heads. Where ranks are more than key and value heads, several have the same. */
+/**
+ * Grouped-query attention over paged keys and values. A rank has whole heads; if there are more ranks than key and value heads, several ranks have
+ * the same one.
+ */
 record AttentionBlock(Attention spec, Placement placement, AttentionShape shape, InAndOut ends, KvFormat kvFormat)
         implements Block {
     static AttentionBlock of(Attention spec, Placement placement, ModelSpec model) {
@@ -34,7 +37,7 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
         return new AttentionBlock(spec, placement, shape, ends, model.kvFormat());
     }
 
-    /** Queries, keys, values and the gate, where there is one. */
+    /** The projections of queries, keys and values, and of the gate if there is one. */
     private static List<Linear> first(Attention spec) {
         return Stream.concat(
                         Stream.of(
@@ -100,12 +103,12 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
                 ends.last(tracks, step.tokens()));
     }
 
-    /** Of a token and a position that it sees: no more than the window a token. */
+    /** Returns the pairs of a token and a position that it sees: at most the window per token. */
     private double pairs(StepSize step) {
         return spec.window() == 0 ? step.pairs() : Math.min(step.pairs(), (double) step.tokens() * spec.window());
     }
 
-    /** Whose keys and values are read: of a sequence no more than its tokens in the step and the window before the first of them. */
+    /** Returns the positions whose keys and values are read: per sequence at most its tokens in the step and the window before the first of them. */
     private double positions(StepSize step) {
         return spec.window() == 0
                 ? step.keys()
@@ -149,8 +152,9 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
     }
 
     /**
-     * Biases of keys can outweigh all else in them (Qwen 2.5: 350 beside 5), and of that else 8 bits would then hold little. What all keys of a
-     * head have in common changes all scores of a query alike, and so no weight of a softmax without sinks: pages need not hold it.
+     * Returns whether pages hold keys less an offset. Biases of keys can be far larger than the rest of a key (Qwen 2.5: 350 against 5), of which 8
+     * bits would then hold little. A term that all keys of a head share changes all scores of a query equally, and so no weight of a softmax without
+     * sinks: pages need not hold it.
      */
     private boolean hasKeyOffset() {
         return kvFormat.isBytes()

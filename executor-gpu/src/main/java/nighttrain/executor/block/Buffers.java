@@ -7,7 +7,7 @@ import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.Bfloat16;
 
-/** The buffers of all blocks, allocated once for the largest step; a step works on views of their first rows. */
+/** The buffers of all blocks, allocated once for the largest step. A step works on views of their first rows. */
 public final class Buffers {
     private final Map<BufferSpec, Tensor> tensors;
 
@@ -41,24 +41,24 @@ public final class Buffers {
     }
 
     /**
-     * A buffer that a block works in. Blocks that name the same one share it, since one runs at a time.
+     * A buffer that a block works in. Blocks with equal specs share one buffer, since one block runs at a time.
      *
-     * @param role what it is for, named in errors
-     * @param cols of one track
-     * @param rowsPerToken of every track
-     * @param isFp32 on every device, as logits
+     * @param role purpose of the buffer, named in errors
+     * @param cols columns of one track
+     * @param rowsPerToken rows per token in every track
+     * @param isFp32 whether it is fp32 on every device, as logits are
      */
     public record BufferSpec(String role, int cols, int rowsPerToken, boolean isFp32) {
         public BufferSpec(String role, int cols, int rowsPerToken) {
             this(role, cols, rowsPerToken, false);
         }
 
-        /** Of a row per token and track. */
+        /** A buffer of one row per token and track. */
         public BufferSpec(String role, int cols) {
             this(role, cols, 1);
         }
 
-        /** Of a row per token and track, fp32 on every device. */
+        /** Returns a buffer of one row per token and track, in fp32 on every device. */
         static BufferSpec inFp32(String role, int cols) {
             return new BufferSpec(role, cols, 1, true);
         }

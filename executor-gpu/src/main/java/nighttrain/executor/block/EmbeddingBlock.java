@@ -5,9 +5,9 @@ import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.ModelSpec.Embedding;
 
-/** Tokens and learned positions to the first residual stream; every rank has the tables whole. */
+/** Embeds tokens and learned positions into the first residual stream. Every rank has the tables whole. */
 public record EmbeddingBlock(Embedding spec) {
-    /** Puts the tables onto the device, positions up to the longest sequence alone. */
+    /** Loads the tables onto the device, with positions only up to the longest sequence. */
     public Loaded load(Loader loader) {
         return new Loaded(
                 loader.ops(),

@@ -23,10 +23,10 @@ import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
-/** A gated delta net with its convolution: a rank has whole value heads and the key heads that they read. */
+/** A gated delta net with its convolution. A rank has whole value heads and the key heads that they read. */
 record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, DeltaShape shape, InAndOut ends, StateFormat states)
         implements Block {
-    /** Of an element of S: it decays, and is part of {@code S^T k}, of {@code k u^T} and of {@code S^T q}. */
+    /** Operations per element of S and token: its decay, and its part of {@code S^T k}, of {@code k u^T} and of {@code S^T q}. */
     private static final int FLOPS_PER_ELEMENT = 7;
 
     static GatedDeltaNetBlock of(GatedDeltaNet spec, Placement placement, ModelSpec model) {

@@ -21,11 +21,11 @@ import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
-/** Gated linear attention: a rank has whole heads, and of the decays' two layers the first as all others have it. */
+/** Gated linear attention. A rank has whole heads, and the whole first of the two layers that compute the decays. */
 record GatedLinearAttentionBlock(
         GatedLinearAttention spec, Placement placement, LinearShape shape, InAndOut ends, StateFormat states)
         implements Block {
-    /** Of an element of S: it decays, and is part of {@code k v^T} and of {@code S^T q}. */
+    /** Operations per element of S and token: its decay, and its part of {@code k v^T} and of {@code S^T q}. */
     private static final int FLOPS_PER_ELEMENT = 5;
 
     static GatedLinearAttentionBlock of(GatedLinearAttention spec, Placement placement, ModelSpec model) {

@@ -14,13 +14,16 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.ModelSpec;
 
-/** The stream to logits: every rank computes the logits of some tokens for all rows, then has all logits of some rows. */
+/**
+ * Computes logits from the stream. Every rank computes the logits of its slice of the vocabulary for all rows, then gathers all logits of its share
+ * of the rows.
+ */
 public record HeadBlock(ModelSpec model, int rank, int ranks) {
     private VocabularySlice slice() {
         return VocabularySlice.of(model.vocabSize(), rank, ranks);
     }
 
-    /** Bytes of its buffers on a GPU, of activations in bf16. */
+    /** Bytes of its buffers on a GPU, with activations in bf16. */
     long bytes(int maxSamples) {
         return maxSamples
                 * ((long) model.hiddenSize() * Bfloat16.BYTES
@@ -36,14 +39,14 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
                 step.samples() * vocabulary));
     }
 
-    /** Puts this rank's part onto the device, with buffers for {@code maxSamples} rows. */
+    /** Loads this rank's part onto the device, with buffers for {@code maxSamples} rows. */
     public Loaded load(Loader loader, int maxSamples) {
         Device device = loader.device();
         int hidden = model.hiddenSize();
         return new Loaded(
                 device.ops(),
                 device.communicator(),
-                // logits / divisor = head(norm(x) / divisor), whose weight is kept in fp32
+                // logits / divisor = head(norm(x) / divisor): the divisor goes into the norm's weight, which is in fp32
                 model.wiring().normsTracks()
                         ? Optional.empty()
                         : Optional.of(loader.norm(
@@ -60,7 +63,7 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
     /**
      * A head whose parameters are on the device.
      *
-     * @param norm none where tracks are normed each
+     * @param norm the final norm; none if each track is normed before the tracks are summed
      */
     public record Loaded(
             Ops ops,
@@ -72,9 +75,9 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
             Tensor logitsPart,
             Tensor logits) {
         /**
-         * Logits of those of {@code rows} that this rank samples from, {@code [1, rows, vocabulary]}.
+         * Returns the logits of those of {@code rows} that this rank samples from, {@code [1, rows, vocabulary]}.
          *
-         * @param rows of the stream, {@code [1, output rows, hidden]}
+         * @param rows rows of the stream, {@code [1, output rows, hidden]}
          */
         public Tensor run(Tensor rows) {
             int outputs = rows.rows();
@@ -90,7 +93,7 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
         }
     }
 
-    /** The tokens whose logits one rank computes: the vocabulary cut into ranges of equal length, the last one shorter. */
+    /** The tokens whose logits one rank computes. The vocabulary is cut into ranges of equal length; the last may be shorter. */
     record VocabularySlice(int from, int size) {
         static VocabularySlice of(int vocabulary, int rank, int ranks) {
             int length = (vocabulary + ranks - 1) / ranks;

@@ -7,11 +7,13 @@ import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 
 /**
- * The first and the last matrix of a part of a layer on one rank, {@code [inCols, hidden]} and {@code [hidden, outCols]}: they read a track's
- * residual stream, and make a partial output of it.
+ * The first and the last matrix of a block on one rank, {@code [inCols, hidden]} and {@code [hidden, outCols]}. The first reads a track's residual
+ * stream, the last writes a partial output.
  */
 record InAndOut(LayerMatrix in, LayerMatrix out) {
-    /** @param first what the first matrix is made of */
+    /**
+     * @param first the projections that the first matrix consists of
+     */
     static InAndOut of(ModelSpec model, List<Linear> first, int inCols, Linear last, int outCols) {
         int hidden = last.outputs();
         return new InAndOut(

@@ -50,7 +50,7 @@ public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placeme
         return Stream.of(mixer, feedForward);
     }
 
-    /** What the mixer does to {@code mixed}, and the feed-forward to {@code fed}. */
+    /** Returns the operations of the mixer on the step {@code mixed} and of the feed-forward on the step {@code fed}. */
     List<Operation> operations(StepSize mixed, StepSize fed, int hidden) {
         List<Operation> operations = new ArrayList<>(mixer.operations(mixed));
         operations.add(added(mixed, hidden));
@@ -59,7 +59,7 @@ public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placeme
         return operations;
     }
 
-    /** An output is added, normed, and read and written once each. */
+    /** Returns the traffic of adding an output to the stream and norming the sum: two tensors read, two written. */
     private Operation added(StepSize step, int hidden) {
         return Operation.memory(placement.localTracks(), step.tokens() * 4.0 * hidden);
     }

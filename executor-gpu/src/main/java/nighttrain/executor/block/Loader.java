@@ -34,7 +34,9 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.WeightFormat;
 
-/** One rank's share of a checkpoint's parameters, put onto its device: how each kind of parameter is cut. And what comes with them. */
+/**
+ * Loads one rank's share of a checkpoint's parameters onto its device: defines how each kind of parameter is cut. Also allocates pages and states.
+ */
 public final class Loader {
     private final Device device;
     private final Checkpoint checkpoint;
@@ -43,13 +45,13 @@ public final class Loader {
     private final int positions;
     private final Map<Positions, Rotation> rotations = new HashMap<>();
 
-    /** What attention makes of positions. */
+    /** How attention encodes positions. */
     private record Positions(Optional<Rope> rope, Optional<QueryScale> queryScale) {}
 
     /**
-     * A projection of whose outputs a rank has whole units. Of fewer units than ranks several have the same one.
+     * A projection whose outputs are cut into units. A rank has whole units; if there are fewer units than ranks, several ranks have the same one.
      *
-     * @param unit outputs of a head, or of a group of heads
+     * @param unit outputs of one unit: a head, or a group of heads
      */
     record Projection(Linear linear, int unit) {
         static List<Projection> each(List<Linear> linears, int unit) {
@@ -57,7 +59,7 @@ public final class Loader {
         }
     }
 
-    /** Of {@code whole} outputs those of this rank. */
+    /** This rank's part of {@code whole} outputs. */
     private record Cut(int from, int count, int whole) {}
 
     public Loader(Device device, Checkpoint checkpoint, Placement placement, CacheLayout cache, int positions) {
@@ -68,7 +70,7 @@ public final class Loader {
         this.positions = positions;
     }
 
-    /** The longest sequence. */
+    /** Number of positions: tokens of the longest sequence. */
     int positions() {
         return positions;
     }
@@ -85,14 +87,14 @@ public final class Loader {
         return device.recurrentOps().orElseThrow();
     }
 
-    /** Cosines and sines for every position; layers of equal positions share them. */
+    /** Returns cosines and sines for every position. Layers that encode positions equally share them. */
     Rotation rotation(Attention attention) {
         return rotations.computeIfAbsent(
                 new Positions(attention.rope(), attention.queryScale()),
                 one -> RotaryFrequencies.tables(device, one.rope(), one.queryScale(), positions));
     }
 
-    /** Of biases of keys what hardly turns, so that all positions have it in common: {@code [tracks, 1, kvCols]} of this rank. */
+    /** Returns the part of this rank's key biases that rotary embedding hardly turns, so that all positions share it: {@code [tracks, 1, kvCols]}. */
     Tensor keyOffset(String role, Attention attention) {
         Linear key = attention.projections().key();
         Cut own = cut(new Projection(key, attention.headDim()));
@@ -106,7 +108,7 @@ public final class Loader {
         return device.constant(role, tracks, 1, own.count(), concatenated(offsets));
     }
 
-    /** A layer's pages for this rank's keys and values; layers of one group use the same page numbers. */
+    /** Allocates a layer's pages for this rank's keys and values. Layers of one group use the same page numbers. */
     KvPages kvPages(int layer, AttentionShape shape) {
         int number = cache.groupOf(layer);
         CacheLayout.Group group = cache.groups().get(number);
@@ -121,7 +123,7 @@ public final class Loader {
                 group.spec().format());
     }
 
-    /** A layer's states: a slot for every sequence and snapshot, and one that belongs to none. */
+    /** Allocates a layer's states: a slot for every sequence and snapshot, and the scratch slot. */
     States states(String role, int elements) {
         return recurrentOps()
                 .states(
@@ -132,12 +134,12 @@ public final class Loader {
                         checkpoint.spec().states());
     }
 
-    /** A number of every head that this rank has. */
+    /** Loads one number for every head of this rank. */
     Tensor perHead(String role, Vector heads) {
         return perHead(role, heads, DoubleUnaryOperator.identity());
     }
 
-    /** As {@link #perHead}, where the checkpoint keeps logarithms. */
+    /** As {@link #perHead}, of the exponentials of the checkpoint's numbers. */
     Tensor exponentials(String role, Vector heads) {
         return perHead(role, heads, Math::exp);
     }
@@ -150,7 +152,7 @@ public final class Loader {
         return device.constant(role, placement.localTracks(), 1, placement.share(heads.size()), values);
     }
 
-    /** An RMSNorm whose columns ranks share. */
+    /** Loads an RMSNorm whose columns ranks share. */
     Norm normByOutput(String role, nighttrain.io.spec.Parameter.Norm norm) {
         float[] weights = perOutput(norm.weight(), List.of(cut(norm.size())), 1, norm.size());
         return new Norm(
@@ -160,9 +162,9 @@ public final class Loader {
     }
 
     /**
-     * A convolution of channels that ranks share as they do the projections which they are.
+     * Loads a convolution. Its channels are the outputs of projections, and ranks share them as they share these.
      *
-     * @param of the projections, side by side
+     * @param of the projections, one after the other
      */
     Convolution convolution(String role, nighttrain.io.spec.Parameter.Convolution convolution, List<Projection> of) {
         int tracks = placement.localTracks();
@@ -179,7 +181,9 @@ public final class Loader {
                                 "bias of " + role, tracks, 1, own, perOutput(name, parts, 1, channels))));
     }
 
-    /** Convolutions of projections side by side, as wide as one another, each a tensor of its own. */
+    /**
+     * Loads convolutions of equal width, each a separate tensor of the checkpoint, as one convolution of the channels of all, one after the other.
+     */
     Convolution convolutions(String role, List<nighttrain.io.spec.Parameter.Convolution> convolutions) {
         int width = convolutions.get(0).width();
         List<Cut> channels =
@@ -211,7 +215,7 @@ public final class Loader {
                 bias.map(values -> device.constant("bias of " + role, tracks, 1, own, values)));
     }
 
-    /** Of {@code rows} rows of every track: the rows of each part beside those of the part before. */
+    /** Concatenates {@code rows} rows of every track by columns: each part's columns follow those of the part before. */
     private float[] sideBySide(int rows, List<Cut> parts, IntFunction<float[]> part) {
         int own = parts.stream().mapToInt(Cut::count).sum();
         int all = placement.localTracks() * rows;
@@ -229,11 +233,11 @@ public final class Loader {
     }
 
     /**
-     * Numbers of every output of some projections side by side, of which this rank has its share of each: {@code [tracks, perOutput, outputs]}.
+     * Returns this rank's numbers of the outputs of some projections, one after the other: {@code [tracks, perOutput, outputs]}.
      *
      * @param parts the outputs of each projection
-     * @param perOutput numbers of an output, side by side in the tensor
-     * @param shape of the tensor
+     * @param perOutput numbers of an output, which are adjacent in the tensor
+     * @param shape shape of the tensor
      */
     private float[] perOutput(String name, List<Cut> parts, int perOutput, long... shape) {
         int own = parts.stream().mapToInt(Cut::count).sum();
@@ -255,7 +259,7 @@ public final class Loader {
         return values;
     }
 
-    /** The first {@code rows} rows of a table times {@code scale}; every rank has it whole. */
+    /** Loads the first {@code rows} rows of a table times {@code scale}. Every rank has them whole. */
     Tensor table(String role, Table table, int rows, double scale) {
         CheckpointTensor tensor = checkpoint.tensor(table.name(), table.rows(), table.cols());
         Slices stored = new Slices(List.of(new Slices.Slice(tensor, 0, rows, 0, table.cols(), table.cols())));
@@ -263,7 +267,7 @@ public final class Loader {
                 role, rows, table.cols(), scale == 1 ? stored : scaled(stored, table.cols(), (float) scale));
     }
 
-    /** In bf16 the scale is rounded too, as by frameworks whose models compute in bf16: sqrt(1152) is 34 to them. */
+    /** Scales rows. In bf16 the scale is rounded, too, as in frameworks whose models compute in bf16: there sqrt(1152) is 34. */
     private static Matrix.Rows scaled(Slices stored, int cols, float scale) {
         float rounded = Bfloat16.toFloat(Bfloat16.of(scale));
         return new Matrix.Rows() {
@@ -286,12 +290,12 @@ public final class Loader {
         };
     }
 
-    /** Projections side by side, each cut by output: a rank computes whole columns of its own. */
+    /** Loads projections as one matrix, each cut by output: a rank computes columns of its own. */
     Matrix byOutput(String role, WeightFormat format, List<Linear> parts) {
         return byUnit(role, format, Projection.each(parts, 1));
     }
 
-    /** The same in whole units. */
+    /** As {@link #byOutput}, cut in whole units. */
     Matrix byUnit(String role, WeightFormat format, List<Projection> parts) {
         List<Slices.Slice> slices = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
@@ -308,7 +312,7 @@ public final class Loader {
         return matrix(role, format, new Slices(slices), biases);
     }
 
-    /** A projection cut by input: every rank computes a part of the sum, so the first alone adds the bias. */
+    /** Loads a projection cut by input: every rank computes a part of the sum, and only the first rank adds the bias. */
     Matrix byInput(String role, WeightFormat format, Linear linear) {
         List<Slices.Slice> slices = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
@@ -330,7 +334,7 @@ public final class Loader {
         return matrix(role, format, new Slices(slices), biases);
     }
 
-    /** A layer that every rank has whole: of routers and gates. */
+    /** Loads a layer of a router or a gate, which every rank has whole. */
     Matrix whole(String role, Linear linear) {
         List<Slices.Slice> slices = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
@@ -344,9 +348,9 @@ public final class Loader {
     }
 
     /**
-     * The layers of this rank's experts, {@code [tracks * experts, outputs, inputs]}.
+     * Loads the layers of this rank's experts, {@code [tracks * experts, outputs, inputs]}.
      *
-     * @param experts of one track and of all ranks, the parts of one side by side
+     * @param experts the experts of one track and of all ranks; each is a list of projections, one after the other
      */
     Matrix experts(String role, WeightFormat format, List<List<Linear>> experts) {
         List<Slices> slabs = new ArrayList<>();
@@ -368,7 +372,7 @@ public final class Loader {
         return device.experts(role, slabs.size(), first.outputs(), first.inputs(), new Slabs(slabs), bias, format);
     }
 
-    /** Numbers of every local track, which every rank has whole. */
+    /** Loads a vector of every local track, which every rank has whole. */
     Tensor vector(String role, Vector vector) {
         List<float[]> values = new ArrayList<>();
         for (int track = 0; track < placement.localTracks(); track++) {
@@ -377,7 +381,7 @@ public final class Loader {
         return device.constant(role, placement.localTracks(), 1, vector.size(), concatenated(values));
     }
 
-    /** A layer over the streams of all tracks side by side: every track has its columns, and the first adds the bias. */
+    /** Loads a layer over the concatenated streams of all tracks: every track has its columns, and the first adds the bias. */
     Matrix byTrack(String role, Linear linear) {
         int hidden = linear.outputs();
         List<Slices.Slice> slices = new ArrayList<>();
@@ -392,7 +396,7 @@ public final class Loader {
         return matrix(role, WeightFormat.PLAIN, new Slices(slices), biases);
     }
 
-    /** Outputs {@code from .. from + outputs - 1} of a layer that has nothing to do with tracks. */
+    /** Loads outputs {@code from .. from + outputs - 1} of a layer that exists once for all tracks. */
     Matrix outputs(String role, Linear linear, int from, int outputs) {
         Slices rows = new Slices(List.of(
                 new Slices.Slice(checkpoint.weight(linear, 0), from, outputs, 0, linear.inputs(), linear.inputs())));
@@ -401,17 +405,17 @@ public final class Loader {
                 : device.matrix(role, 1, outputs, linear.inputs(), rows);
     }
 
-    /** A norm of every local track. */
+    /** Loads a norm for every local track. */
     Norm normPerTrack(String role, nighttrain.io.spec.Parameter.Norm norm) {
         return normPerTrack(role, norm, 1);
     }
 
-    /** The same times {@code factor}. */
+    /** As {@link #normPerTrack(String, nighttrain.io.spec.Parameter.Norm)}, times {@code factor}. */
     Norm normPerTrack(String role, nighttrain.io.spec.Parameter.Norm norm, double factor) {
         return norm(role, norm, placement.localTracks(), factor);
     }
 
-    /** A norm that has nothing to do with tracks, times {@code factor}. */
+    /** Loads a norm that exists once for all tracks, times {@code factor}. */
     Norm norm(String role, nighttrain.io.spec.Parameter.Norm norm, double factor) {
         return norm(role, norm, 1, factor);
     }
@@ -491,7 +495,7 @@ public final class Loader {
         return all;
     }
 
-    /** Matrices of one size, one behind the other. */
+    /** Matrices of one size, as the slabs of one tensor. */
     private record Slabs(List<Slices> slabs) implements Matrix.Rows {
         @Override
         public void read(int slab, int output, float[] target) {
@@ -509,9 +513,9 @@ public final class Loader {
         }
     }
 
-    /** Rectangles cut from a checkpoint's tensors, one below the other: the rows of one matrix, read straight from the file. */
+    /** Rectangles cut from a checkpoint's tensors, one below the other. They are the rows of one matrix, read directly from the file. */
     record Slices(List<Slice> slices) implements Matrix.Rows {
-        /** {@code rows} rows from {@code firstRow} on, {@code cols} columns from {@code firstCol} on, of a {@code stride} wide tensor. */
+        /** {@code rows} rows from {@code firstRow} on, {@code cols} columns from {@code firstCol} on, of a tensor of {@code stride} columns. */
         record Slice(CheckpointTensor tensor, int firstRow, int rows, int firstCol, int cols, int stride) {
             private long start(int row) {
                 return (long) (firstRow + row) * stride + firstCol;
@@ -538,7 +542,7 @@ public final class Loader {
             return slices.get(0).cols();
         }
 
-        /** The same rows as those of several tracks, {@code outputs} each. */
+        /** Returns the same rows as the rows of several tracks, {@code outputs} each. */
         Matrix.Rows perTrack(int outputs) {
             return new Matrix.Rows() {
                 @Override

@@ -25,12 +25,12 @@ import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.StateFormat;
 
 /**
- * Mamba-2 with its convolution: a rank has whole heads, and B and C of their groups. Outputs are normed by group: where ranks share one, each has a
+ * Mamba-2 with its convolution. A rank has whole heads, and B and C of their groups. Outputs are normed by group: if ranks share a group, each has a
  * copy of its B and C, and they sum its squares before the norm.
  */
 record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut ends, StateFormat states)
         implements Block {
-    /** Of an element of S: it decays, and is part of {@code B x^T} and of {@code S^T C}. */
+    /** Operations per element of S and token: its decay, and its part of {@code B x^T} and of {@code S^T C}. */
     private static final int FLOPS_PER_ELEMENT = 5;
 
     static Mamba2Block of(Mamba2 spec, Placement placement, ModelSpec model) {
@@ -47,7 +47,7 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
         return new Mamba2Block(spec, placement, shape, ends, model.states());
     }
 
-    /** As they lie side by side; those that pass the convolution first. */
+    /** Returns the input projections in the order of their columns; the convolved ones are first. */
     static List<Projection> inputs(Mamba2 spec) {
         Inputs inputs = spec.inputs();
         int dim = spec.heads().dim();
@@ -60,7 +60,7 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
                 new Projection(inputs.step(), 1));
     }
 
-    /** Ranks that have heads of a group. */
+    /** Returns the number of ranks that have heads of one group. */
     private int ranksOfGroup() {
         return placement.copies(spec.heads().groups());
     }
@@ -189,8 +189,8 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
         }
 
         /**
-         * What this rank has of a group. Its squares are written again when the next layer's are: peers, which may read them until another sum has
-         * landed, have read them by then, since the layer's output is summed in between.
+         * Gates and norms this rank's part of a group. The next layer overwrites the buffer of squares, which peers may read until another all-reduce
+         * has ended. They have read it by then, since the layer's output is summed in between.
          */
         private void gateAndNormInPart(Buffers buffers, Tensor mixed, Tensor projected) {
             Heads heads = block.spec.heads();

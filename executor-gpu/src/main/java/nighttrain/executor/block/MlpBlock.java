@@ -13,7 +13,7 @@ import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 
-/** An MLP, gated or not: a rank has some of its columns. */
+/** An MLP, gated or not. A rank has some of its columns. */
 record MlpBlock(Mlp spec, Placement placement, InAndOut ends) implements Block {
     MlpBlock {
         boolean gated = spec.gate().isPresent();
@@ -28,7 +28,7 @@ record MlpBlock(Mlp spec, Placement placement, InAndOut ends) implements Block {
         return new MlpBlock(spec, placement, InAndOut.of(model, first, first.size() * width, spec.down(), width));
     }
 
-    /** Gate, where there is one, and up. */
+    /** The up projection, after the gate if there is one. */
     private static List<Linear> first(Mlp spec) {
         return Stream.concat(spec.gate().stream(), Stream.of(spec.up())).toList();
     }

@@ -26,9 +26,9 @@ import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.WeightFormat;
 import nighttrain.io.spec.Wiring;
 
-/** A model on one of several ranks: its layers' blocks, and what follows from all of them. */
+/** A model on one of several ranks: its layers' blocks, and the totals over all of them. */
 public final class ModelBlocks {
-    /** As wide as the model, in a GPU's transport: one share of a sum and two staged sums. */
+    /** Buffers of the model's width in a GPU's transport: one share of an all-reduce and two staged sums. */
     private static final int TRANSPORT_BUFFERS = 3;
 
     private final ModelSpec model;
@@ -78,7 +78,7 @@ public final class ModelBlocks {
                 .forEach(divisible -> checkDivides(ranks, divisible));
     }
 
-    /** The first kind of part that GPUs cannot compute yet; none where they can run the model. */
+    /** Returns the first kind of part that GPUs cannot compute yet; none if they can run the model. */
     public static Optional<String> missingOnGpus(ModelSpec model) {
         return of(model, 0, 1).layers.stream()
                 .flatMap(LayerBlock::blocks)
@@ -114,14 +114,14 @@ public final class ModelBlocks {
         return new EmbeddingBlock(model.embedding());
     }
 
-    /** Puts every layer's parameters onto the device. */
+    /** Loads every layer's parameters onto the device. */
     public List<LayerBlock.Loaded> loadLayers(Loader loader) {
         return IntStream.range(0, layers.size())
                 .mapToObj(layer -> layers.get(layer).load(loader, layer))
                 .toList();
     }
 
-    /** What joins tracks, where there is more to it than a sum: every track has its part. */
+    /** Loads this rank's part of the join of tracks; none if the join is a plain sum. */
     public Optional<Join> loadJoin(Loader loader) {
         if (model.wiring() instanceof Wiring.Kraken kraken) {
             Matrix join = loader.byTrack("join", kraken.join());
@@ -139,22 +139,22 @@ public final class ModelBlocks {
         return head;
     }
 
-    /** The buffers of all layers, each once. */
+    /** Returns the distinct buffers of all layers. */
     public Set<BufferSpec> buffers() {
         Set<BufferSpec> buffers = new LinkedHashSet<>();
         layers.stream().flatMap(LayerBlock::blocks).forEach(block -> buffers.addAll(block.buffers()));
         return buffers;
     }
 
-    /** What the architecture asks for. */
+    /** Returns the all-reduces and buffers of the architecture. */
     public DryRun dryRun() {
         return DryRun.of(architecture, model);
     }
 
-    /** What all buffers take on a GPU, before anything is allocated: bf16 activations, fp32 logits. */
+    /** Returns the bytes of all buffers on a GPU, before anything is allocated: bf16 activations, fp32 logits. */
     public long bufferBytes(int maxTokens, int maxSamples) {
         DryRun asked = dryRun();
-        // The stream, a spare one, what is normed; every partial output and its sum.
+        // The stream, a spare one, the normed stream; every partial output and its sum.
         long ofHidden = (long) model.hiddenSize() * (3 + 2L * asked.outputBuffers() + TRANSPORT_BUFFERS);
         // The stream again, partial outputs and their sums.
         long ofOutputRow = (long) model.hiddenSize() * (1 + 2L * asked.narrowBuffers()) * Bfloat16.BYTES;
@@ -165,7 +165,7 @@ public final class ModelBlocks {
                 + head.bytes(maxSamples);
     }
 
-    /** Numbers of layers' parameters that ranks have over all, beyond one of each, norms apart. */
+    /** Number of further copies of parameter elements in layers, over all ranks, beyond one of each; without norms. */
     public long copiedElements() {
         return layers.stream()
                 .flatMap(LayerBlock::blocks)
@@ -173,7 +173,7 @@ public final class ModelBlocks {
                 .sum();
     }
 
-    /** Of every block that sums over ranks while it runs, in fp32, the numbers of a token. */
+    /** Returns, for every block that sums over ranks while it runs, the fp32 values per token that it sums. */
     public List<Integer> sumsInBlocks() {
         return layers.stream()
                 .flatMap(LayerBlock::blocks)
@@ -190,7 +190,7 @@ public final class ModelBlocks {
         return matrices().filter(matrix -> matrix.format() == WeightFormat.FP8);
     }
 
-    /** Which matrices of a rank are not in 8 bits though that was asked for, and why; none where all are. */
+    /** Returns which matrices of a rank are not in 8 bits although 8 bits were asked for, and why; none if all are. */
     public Optional<String> hinderedFrom8Bits() {
         Map<String, Map<String, Integer>> countsByWhy = new LinkedHashMap<>();
         matrices()
@@ -209,10 +209,10 @@ public final class ModelBlocks {
                 .map(all -> "matrices of a rank not in 8 bits: " + all);
     }
 
-    /** Of {@code rows} rows that a token has. */
+    /** An operand of {@code rows} rows per token. */
     private record Width(int inputs, int rows) {}
 
-    /** What a token's rows of every width take that are multiplied in 8 bits, and their scales. */
+    /** Returns the bytes per token of operands in 8 bits and their scales, one operand for each width. */
     private long fp8RowBytes() {
         return fp8Matrices()
                 .map(matrix -> new Width(matrix.inputs(), matrix.rows()))
@@ -221,7 +221,7 @@ public final class ModelBlocks {
                 .sum();
     }
 
-    /** What weights of 8 bits with their scales take less than in bf16, on a GPU. */
+    /** Returns the bytes that weights in 8 bits with their scales save over bf16 on a GPU. */
     public long fp8SavedBytes() {
         return placement.localTracks()
                 * fp8Matrices()
@@ -231,7 +231,7 @@ public final class ModelBlocks {
                         .sum();
     }
 
-    /** All operations of a step on this rank, communication apart. */
+    /** Returns all operations of a step on this rank, without communication. */
     public List<Operation> operations(StepSize step) {
         List<Operation> operations = new ArrayList<>();
         for (int layer = 0; layer < layers.size(); layer++) {

@@ -26,8 +26,8 @@ import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * A mixture of experts: a rank has some of the experts whole, the router whole, and some of the shared expert's columns. Every rank lets all
- * tokens choose, and computes what its own experts add to the output.
+ * A mixture of experts. A rank has some of the experts whole, the router whole, and some of the shared expert's columns. Every rank routes all
+ * tokens, and computes the part of the output that its own experts contribute.
  */
 record MoeBlock(
         MixtureOfExperts spec,
@@ -36,7 +36,7 @@ record MoeBlock(
         LayerMatrix upMatrix,
         LayerMatrix downMatrix)
         implements Block {
-    /** The matrix units of GPUs keep few bits of sums of 8-bit numbers, of more inputs too few. */
+    /** Most inputs of experts in 8 bits: tensor cores keep few bits of sums of 8-bit products, too few for more inputs. */
     private static final int MOST_FP8_INPUTS = 4096;
 
     static MoeBlock of(MixtureOfExperts spec, Placement placement, ModelSpec model) {
@@ -120,7 +120,7 @@ record MoeBlock(
                         .sum();
     }
 
-    /** The kernel that routes has a thread for every expert, and a lane of a warp for every choice and group. */
+    /** The routing kernel has a thread for every expert, and a lane of a warp for every choice and every group. */
     @Override
     public Optional<String> missingOnGpus() {
         Router router = spec.router();
@@ -138,7 +138,7 @@ record MoeBlock(
         return matrices;
     }
 
-    /** As many of this rank's experts are read as tokens that choose evenly are expected to hit. */
+    /** The number of this rank's experts that are read is the number that tokens are expected to choose if they choose evenly. */
     @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
@@ -215,7 +215,7 @@ record MoeBlock(
         return List.of(expert.down());
     }
 
-    /** Gate, where there is one, and up. */
+    /** The up projection, after the gate if there is one. */
     private static List<Linear> first(Expert expert) {
         List<Linear> first = new ArrayList<>();
         expert.gate().ifPresent(first::add);

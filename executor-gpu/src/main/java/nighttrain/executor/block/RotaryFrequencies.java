@@ -9,15 +9,15 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Rope.Scaling;
 
 /**
- * The angles of rotary position embedding (arXiv 2104.09864): position times {@code theta^(-2i / dims)}, scaled. StrictMath: bits that
- * depend neither on the machine nor on what is compiled.
+ * The angles of rotary position embedding (arXiv 2104.09864): position times {@code theta^(-2i / dims)}, scaled. Uses StrictMath, whose bits depend
+ * neither on the machine nor on the compiler.
  */
 final class RotaryFrequencies {
     private static final Rope NONE = new Rope(0, 1, new Scaling.None());
 
     private RotaryFrequencies() {}
 
-    /** Tables for positions {@code 0 .. positions - 1}; of no columns where there is no rope. And how queries grow. */
+    /** Returns tables for positions {@code 0 .. positions - 1}, without columns if there is no rope; and the scale of queries by position. */
     static Rotation tables(Device device, Optional<Rope> rope, Optional<QueryScale> queryScale, int positions) {
         Rope rotary = rope.orElse(NONE);
         int half = rotary.dims() / 2;
@@ -26,7 +26,7 @@ final class RotaryFrequencies {
         double factor = factor(rotary);
         double[] frequencies =
                 IntStream.range(0, half).mapToDouble(i -> frequency(rotary, i)).toArray();
-        // By rows: by columns cores would write to the same cache lines.
+        // By rows, since by columns cores would write to the same cache lines.
         IntStream.range(0, positions).parallel().forEach(position -> {
             for (int i = 0; i < half; i++) {
                 cos[position * half + i] = (float) (factor * StrictMath.cos(position * frequencies[i]));
@@ -40,10 +40,10 @@ final class RotaryFrequencies {
     }
 
     /**
-     * Leaves of {@code heads} what turns by less than a radian over {@code positions}, as it is at position 0: at every other it is then
-     * nearer to itself than to 0.
+     * Keeps the pairs of {@code heads} that turn by less than a radian over {@code positions}, as they are at position 0, and sets the others to 0. A
+     * kept pair is at every position nearer to itself at position 0 than to 0.
      *
-     * @param heads side by side, {@code headDim} each
+     * @param heads heads one after the other, {@code headDim} numbers each
      */
     static void keepWhatStays(float[] heads, int headDim, Optional<Rope> rope, int positions) {
         Rope rotary = rope.orElse(NONE);
@@ -69,7 +69,7 @@ final class RotaryFrequencies {
         return scales;
     }
 
-    /** What pair {@code i} turns by from one position to the next. */
+    /** Returns the angle by which pair {@code i} turns from one position to the next. */
     private static double frequency(Rope rope, int i) {
         double frequency = StrictMath.pow(rope.theta(), -2.0 * i / rope.dims());
         Scaling scaling = rope.scaling();
@@ -103,7 +103,7 @@ final class RotaryFrequencies {
         return frequency * (stretched / scaling.factor() + 1 - stretched);
     }
 
-    /** The number of the pair, in fractions, that turns {@code turns} times over the original context. */
+    /** Returns the number of the pair, a fraction, that turns {@code turns} times over the original context. */
     private static double pairThatTurns(double turns, Rope rope, Scaling.Yarn scaling) {
         return rope.dims()
                 * StrictMath.log(scaling.originalMaxPositions() / (turns * 2 * Math.PI))
