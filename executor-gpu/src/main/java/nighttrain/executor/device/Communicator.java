@@ -19,8 +19,8 @@ public interface Communicator {
     Pending allReduce(Tensor out, Tensor in, float scale);
 
     /**
-     * The sum of {@code part} over all ranks, where {@link Pending#await} says: in {@code part} or in a buffer that the
-     * communicator keeps for it. Valid until the same {@code part} is summed again.
+     * Sums {@code part} over all ranks. {@link Pending#await} returns the tensor that holds the sum: {@code part}, or a buffer that the communicator
+     * keeps for it. The sum is valid until the same {@code part} is summed again.
      *
      * @param part {@code [localTracks, tokens, cols]}
      */
@@ -47,15 +47,15 @@ public interface Communicator {
     }
 
     /**
-     * Columns to rows: every rank gets the whole rows of its {@link RowShare}, the parts of all ranks side by side. Returns the tensor that
-     * holds them: {@code whole}, or {@code part} if there is only one rank.
+     * Gathers whole rows from parts that are cut by columns: every rank gets the rows of its {@link RowShare}, the parts of all ranks side by side.
+     * Returns the tensor that holds them: {@code whole}, or {@code part} if there is only one rank.
      *
      * @param whole {@code [1, rows of this rank, sum of part cols]}
      * @param part {@code [1, rows, cols]}; cols may differ between ranks
      */
     Tensor gatherRows(Tensor whole, Tensor part);
 
-    /** Nanoseconds this rank has waited for the others since it was opened. */
+    /** Nanoseconds that this rank has spent in communication since it was opened, waits for other ranks included. */
     long waitedNanos();
 
     /** An all-reduce under way. */
@@ -68,8 +68,8 @@ public interface Communicator {
     /**
      * The rows of one rank: all rows are cut into ranges of nearly equal length.
      *
-     * @param from the first
-     * @param count how many
+     * @param from the first row
+     * @param count number of rows
      */
     record RowShare(int from, int count) {
         public static RowShare of(int rows, int rank, int ranks) {
@@ -77,18 +77,18 @@ public interface Communicator {
             return new RowShare(from, (int) ((long) rows * (rank + 1) / ranks) - from);
         }
 
-        /** The rank whose share row {@code row} is in. */
+        /** Returns the rank whose share contains row {@code row}. */
         public static int ownerOf(int row, int rows, int ranks) {
             return (int) (((row + 1L) * ranks + rows - 1) / rows) - 1;
         }
 
-        /** The most rows that any rank gets. */
+        /** Returns the most rows that any rank gets. */
         public static int largest(int rows, int ranks) {
             return (rows + ranks - 1) / ranks;
         }
     }
 
-    /** Another rank failed while this one waited for it. The cause is the other rank's exception. */
+    /** Thrown if another rank failed while this one waited for it. The cause is the other rank's exception. */
     final class PeerFailedException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 

@@ -9,16 +9,16 @@ import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * One accelerator as one rank sees it: owner of everything that rank allocates, used by that rank's thread alone, but for
- * {@link #close}, which frees all of it.
+ * One accelerator as one rank sees it. It owns everything that the rank allocates, and only the rank's thread uses it, except {@link #close}, which
+ * frees everything.
  */
 public interface Device extends AutoCloseable {
     Ops ops();
 
-    /** What mixtures of experts need beside {@link #ops}; none on a device that cannot compute them. */
+    /** The operations of mixtures of experts in addition to {@link #ops}; none on a device that cannot compute them. */
     Optional<ExpertOps> expertOps();
 
-    /** What recurrent mixers need beside {@link #ops}; none on a device that cannot compute them. */
+    /** The operations of recurrent mixers in addition to {@link #ops}; none on a device that cannot compute them. */
     Optional<RecurrentOps> recurrentOps();
 
     Sampler sampler();
@@ -28,31 +28,31 @@ public interface Device extends AutoCloseable {
     Communicator communicator();
 
     /**
-     * An activation buffer, zeroed.
+     * Allocates an activation buffer, zeroed.
      *
-     * @param role what it is for, named in errors
+     * @param role purpose of the buffer, named in errors
      */
     Tensor tensor(String role, int tracks, int rows, int cols);
 
-    /** Logits, kept in fp32 on every device: a coarser type would make ties; or other numbers that need its digits. */
+    /** Allocates a buffer in fp32 on every device: for logits, where a coarser type would make ties, or other numbers that need the precision. */
     Tensor logits(String role, int tracks, int rows, int cols);
 
-    /** Logits that have nothing to do with tracks. */
+    /** Allocates a buffer of logits that exists once for all tracks. */
     default Tensor logits(String role, int rows, int cols) {
         return logits(role, 1, rows, cols);
     }
 
-    /** A small tensor of given values, {@code [tracks, rows, cols]}, kept in fp32: norms, angles. */
+    /** Allocates a small tensor of given values, {@code [tracks, rows, cols]}, in fp32: norms, angles. */
     Tensor constant(String role, int tracks, int rows, int cols, float[] values);
 
-    /** A table whose rows are looked up, {@code [1, rows, cols]}: embeddings. */
+    /** Loads a table whose rows are looked up, {@code [1, rows, cols]}: embeddings. */
     Tensor table(String role, int rows, int cols, Matrix.Rows values);
 
     /**
-     * Weights.
+     * Loads weights.
      *
      * @param bias {@code [tracks, outputs]}
-     * @param format of the weights, and of what they are multiplied by
+     * @param format number format of the weights and of their operands
      */
     Matrix matrix(
             String role,
@@ -64,9 +64,9 @@ public interface Device extends AutoCloseable {
             WeightFormat format);
 
     /**
-     * Weights of experts, which {@link ExpertOps#linear} multiplies by.
+     * Loads weights of experts, for {@link ExpertOps#linear}.
      *
-     * @param slabs experts of all tracks
+     * @param slabs number of experts of all tracks
      */
     default Matrix experts(
             String role,
@@ -79,28 +79,29 @@ public interface Device extends AutoCloseable {
         return matrix(role, slabs, outputs, inputs, rows, bias, format);
     }
 
-    /** Weights without a bias, in the numbers that the device computes in. */
+    /** Loads weights without a bias, in the number format that the device computes with. */
     default Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
         return matrix(role, tracks, outputs, inputs, rows, Optional.empty(), WeightFormat.PLAIN);
     }
 
-    /** Weights with a bias, {@code [tracks, outputs]}, in the numbers that the device computes in. */
+    /** Loads weights with a bias, {@code [tracks, outputs]}, in the number format that the device computes with. */
     default Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
         return matrix(role, tracks, outputs, inputs, rows, Optional.of(bias), WeightFormat.PLAIN);
     }
 
     /**
-     * Loads what {@code steps} computes with. Where that takes time, weights are still on their way when {@code loading} returns, and what
-     * the steps need is prepared meanwhile: they are told to run, but nothing of them is computed. All weights are there in the end.
+     * Loads weights and prepares {@code steps} to compute with them. If loading takes time, weights are still being uploaded when {@code loading}
+     * returns, and the device prepares what the steps need meanwhile: the steps are enqueued, but none of their work is computed. All weights are
+     * loaded when this returns.
      */
     default <T> T load(Supplier<T> loading, Consumer<T> steps) {
         return loading.get();
     }
 
     /**
-     * Pages for the keys and values of one layer, per track.
+     * Allocates pages for the keys and values of one layer, per track.
      *
-     * @param group of layers that it is in: which of a sequence's page tables it goes by
+     * @param group the layer's group, which selects the page table of a sequence
      */
     KvPages kvPages(
             String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim, KvFormat format);
@@ -112,8 +113,8 @@ public interface Device extends AutoCloseable {
     float[] read(Tensor tensor);
 
     /**
-     * How many steps may be under way when the host begins another: their samples, which it has not heard of, are then the inputs of
-     * rows that say so ({@link Batch#sampledBefore}). 0: each step is awaited before the next begins.
+     * How many steps may be under way when the host begins another. The host does not know their samples yet; rows take them as inputs by {@link
+     * Batch#sampledBefore}. 0: each step is awaited before the next begins.
      */
     default int stepsAhead() {
         return 0;
@@ -130,7 +131,7 @@ public interface Device extends AutoCloseable {
     @Override
     void close();
 
-    /** Records work and replays it: a whole step for the price of one launch (CUDA graphs). */
+    /** Records work and replays it: a whole step then costs one launch (CUDA graphs). */
     interface GraphRecorder {
         /**
          * Records what {@code work} enqueues, without running it. Everything that varies between replays must come from what
@@ -138,7 +139,7 @@ public interface Device extends AutoCloseable {
          */
         CapturedGraph record(Runnable work);
 
-        /** Recorded work; freed with its device. */
+        /** Recorded work. It is freed with its device. */
         interface CapturedGraph {
             void replay();
         }
@@ -147,12 +148,12 @@ public interface Device extends AutoCloseable {
     /**
      * The measured peak rates of one device.
      *
-     * @param bytesPerSecond of a large copy, bytes read and bytes written
-     * @param flopsPerSecond of a large bf16 matmul of random numbers
+     * @param bytesPerSecond rate of a large copy, bytes read plus bytes written
+     * @param flopsPerSecond rate of a large bf16 matmul of random numbers
      */
     record PeakRates(double bytesPerSecond, double flopsPerSecond) {}
 
-    /** This process cannot use the device any more, even if it opens it again. Another process can. */
+    /** Thrown if this process cannot use the device any more, even if it opens it again. Another process can. */
     final class DeviceLostException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 

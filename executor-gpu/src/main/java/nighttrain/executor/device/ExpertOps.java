@@ -5,15 +5,15 @@ import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.MixtureOfExperts.Router;
 
 /**
- * What a mixture of experts computes beside {@link Ops}, on a rank that has some of the experts. Calls enqueue work in order, together
- * with those of {@code Ops}; how many tokens an expert gets stays on the device.
+ * The operations of a mixture of experts in addition to {@link Ops}, on a rank that has some of the experts. Calls enqueue work in order, together
+ * with calls of {@code Ops}; the number of tokens of each expert stays on the device.
  *
- * <p>Tokens are gathered by expert: every track's first rows are those of the tokens that chose this rank's first expert, in order of the
- * tokens, then those of its second expert, and so on. Rows behind them belong to no expert and hold nothing.
+ * <p>Tokens are gathered by expert: every track's first rows are the tokens that chose this rank's first expert, in order of the tokens, then the
+ * tokens of its second expert, and so on. Rows behind them belong to no expert and are undefined.
  */
 public interface ExpertOps {
     /**
-     * Lets every token of a step choose its experts ({@link Router}).
+     * Routes every token of a step to its experts ({@link Router}).
      *
      * @param logits {@code [tracks, tokens, experts]}, of all ranks' experts
      * @return valid until the next call
@@ -24,25 +24,24 @@ public interface ExpertOps {
     void gather(Tensor out, Tensor x, Routing routing);
 
     /**
-     * {@code out[t, r] = x[t, r] * W^T + b} of row r's expert.
+     * {@code out[t, r] = x[t, r] * W^T + b} with W and b of row r's expert.
      *
-     * @param experts {@code [tracks * experts, outputs, inputs]}, the experts of this rank, of its first track first
+     * @param experts {@code [tracks * experts, outputs, inputs]}, the experts of this rank, those of its first track first
      */
     void linear(Tensor out, Tensor x, Matrix experts, Routing routing);
 
     /**
-     * What stands between an expert's products, row by row.
+     * Applies the activation between an expert's matmuls, row by row.
      *
-     * @param x gate and up side by side where {@code out} is half as wide, else up alone
+     * @param x gate and up side by side if {@code out} is half as wide, else up alone
      */
     void activate(Tensor out, Tensor x, Activation activation, Routing routing);
 
     /**
-     * What stands before an expert's last product: {@link #gather}, {@link #linear} and {@link #activate}, in fewer kernels where there
-     * are such.
+     * Computes an expert up to its last matmul: {@link #gather}, {@link #linear} and {@link #activate}, in fewer kernels if the device has them.
      *
-     * @param gathered room for tokens by expert
-     * @param up room for what is activated
+     * @param gathered buffer for tokens by expert
+     * @param up buffer for the input of the activation
      */
     default void gatherLinearActivate(
             Tensor out, Tensor gathered, Tensor up, Tensor x, Matrix experts, Activation activation, Routing routing) {
@@ -54,7 +53,7 @@ public interface ExpertOps {
     /**
      * {@code out[t, i] = sum of weight * x[t, row]} over the experts of this rank that token i chose, in the order of its choice.
      *
-     * @param adds to what {@code out} holds
+     * @param adds whether to add to the values of {@code out} instead of overwriting them
      */
     void combine(Tensor out, Tensor x, Routing routing, boolean adds);
 
@@ -62,29 +61,29 @@ public interface ExpertOps {
     void gate(Tensor xInOut, Tensor gate);
 
     /**
-     * How tokens choose, and which of the experts are here.
+     * How tokens choose experts, and which experts this rank has.
      *
-     * @param correction {@code [tracks, 1, experts]}, where the router has one
-     * @param expertScales as {@code correction}
-     * @param firstExpert of this rank
-     * @param experts of this rank
+     * @param correction {@code [tracks, 1, experts]}, if the router has one
+     * @param expertScales of the shape of {@code correction}, if the router has scales
+     * @param firstExpert number of this rank's first expert
+     * @param experts number of this rank's experts
      */
     record Choice(
             Router router, Optional<Tensor> correction, Optional<Tensor> expertScales, int firstExpert, int experts) {}
 
-    /** What has been routed since the device was opened, to the experts of all ranks, up to the end of the last step that was awaited. */
+    /** Tokens routed to the experts of all ranks since the device was opened, up to the end of the last step that was awaited. */
     Load load();
 
     /**
-     * How evenly tokens choose.
+     * How evenly tokens are spread over experts.
      *
-     * @param tokens of all experts
-     * @param busiest what these would be if every expert had as many tokens as the busiest one of its call
+     * @param tokens tokens of all experts
+     * @param busiest {@code tokens} if every expert had as many as the busiest one of its call
      */
     record Load(long tokens, long busiest) {
         public static final Load NONE = new Load(0, 0);
     }
 
-    /** Which row of the gathered tokens is whose. A handle: only the device that made it can look inside. */
+    /** Maps gathered rows to tokens and experts. A handle: only the device that made it can look inside. */
     interface Routing {}
 }

@@ -7,8 +7,8 @@ import nighttrain.io.checkpoint.E4m3;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * Weights of a linear layer, {@code [tracks, outputs, inputs]}, with an optional bias {@code [tracks, outputs]}, in whatever
- * order the device multiplies fastest.
+ * Weights of a linear layer, {@code [tracks, outputs, inputs]}, with an optional bias {@code [tracks, outputs]}, in the memory order that the device
+ * multiplies fastest.
  */
 public interface Matrix {
     int tracks();
@@ -17,13 +17,10 @@ public interface Matrix {
 
     int inputs();
 
-    /** What it is kept in; what {@link Ops#linear} and {@link ExpertOps#linear} multiply it by is then rounded to it, too. */
+    /** Number format of the weights. {@link Ops#linear} and {@link ExpertOps#linear} round their operand to it, too. */
     WeightFormat format();
 
-    /**
-     * Where a matrix's values come from while it is built: one row, all inputs of one output, at a time. Safe for use by
-     * several threads.
-     */
+    /** Source of a matrix's values while it is built. A row holds all inputs of one output. Safe for use by several threads. */
     interface Rows {
         /** Writes row {@code output} of {@code track} to {@code target[0 .. inputs)}. */
         void read(int track, int output, float[] target);

@@ -3,8 +3,8 @@ package nighttrain.executor.device;
 import java.util.Optional;
 
 /**
- * Every operation of a forward pass, on one rank, for the batch that {@link StepIo#begin} was given. Calls enqueue work in order; none
- * returns a value that the host may branch on.
+ * The operations of a forward pass on one rank, for the batch that {@link StepIo#begin} was given. Calls enqueue work in order; none returns a value
+ * that the host may branch on.
  */
 public interface Ops {
     /** {@code out[t, i] = table[tokens[i]]} for every track t. */
@@ -14,42 +14,38 @@ public interface Ops {
     void addPositions(Tensor xInOut, Tensor table);
 
     /**
-     * By row: {@code out = x / sqrt(mean(x^2) + epsilon) * weight} (RMSNorm, arXiv 1910.07467), or where the norm has a bias
-     * {@code out = (x - mean) / sqrt(variance + epsilon) * weight + bias} (LayerNorm, arXiv 1607.06450).
+     * For every row: {@code out = x / sqrt(mean(x^2) + epsilon) * weight} (RMSNorm, arXiv 1910.07467), or if the norm has a bias {@code out = (x -
+     * mean) / sqrt(variance + epsilon) * weight + bias} (LayerNorm, arXiv 1607.06450).
      */
     void norm(Tensor out, Tensor x, Norm norm);
 
-    /**
-     * Norms in place the columns from {@code firstCol} on, as many as the norm has weights: queries or keys, over all their heads at
-     * once (OLMo 2).
-     */
+    /** Norms in place as many columns from {@code firstCol} on as the norm has weights: queries or keys, over all their heads at once (OLMo 2). */
     void normColumns(Tensor xInOut, int firstCol, Norm norm);
 
     /** {@code x += y}. */
     void add(Tensor xInOut, Tensor y);
 
-    /** {@code x += y; out = norm(x)}: what every block begins with, one kernel where the device has it. */
+    /** {@code x += y; out = norm(x)}: the beginning of every block, in one kernel if the device has one. */
     default void addNorm(Tensor out, Tensor xInOut, Tensor y, Norm norm) {
         add(xInOut, y);
         norm(out, xInOut, norm);
     }
 
     /**
-     * {@code out[t] = x[t] * weights[t]^T + bias[t]}: {@code [tracks, rows, inputs] -> [tracks, rows, outputs]}. By weights of 8 bits every row of
+     * {@code out[t] = x[t] * weights[t]^T + bias[t]}: {@code [tracks, rows, inputs] -> [tracks, rows, outputs]}. For weights in 8 bits, every row of
      * {@code x} is rounded to e4m3 times the scale that makes its largest magnitude {@link nighttrain.io.checkpoint.E4m3#MAX}.
      */
     void linear(Tensor out, Tensor x, Matrix weights);
 
     /**
-     * Prepares queries and stores keys and values: optional RMSNorm per head, rotary embedding by each token's position
-     * (arXiv 2104.09864) of the dimensions that {@code rotation} covers, queries times their scale where it has one, keys and values
-     * into their pages, in whose format they are rounded. For pages of integers queries and keys are multiplied with a Hadamard matrix
-     * before, which changes no product of two.
+     * Prepares queries and stores keys and values: optional RMSNorm per head, rotary embedding by each token's position (arXiv 2104.09864) of the
+     * dimensions that {@code rotation} covers, scaling of queries if it has scales, and rounding of keys and values to the format of their pages. For
+     * pages of integers, queries and keys are first multiplied with a Hadamard matrix, which does not change their dot products.
      *
-     * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed; more columns may
-     *     follow
-     * @param keyOffset subtracted from all keys of a head before they are stored, {@code [tracks, 1, kvCols]}; a softmax without sinks is
-     *     the same with it and without
+     * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are undefined afterwards; more columns
+     *     may follow
+     * @param keyOffset subtracted from all keys of a head before they are stored, {@code [tracks, 1, kvCols]}; it does not change a softmax without
+     *     sinks
      */
     void ropeAndWriteKv(
             Tensor qkv,
@@ -64,23 +60,23 @@ public interface Ops {
      *
      * @param out {@code [tracks, tokens, queryCols]}
      * @param qkv as {@link #ropeAndWriteKv} left it
-     * @param sinks {@code [tracks, 1, heads]}, a score of every head that the softmax counts beside those of keys, and that has no value
+     * @param sinks {@code [tracks, 1, heads]}, one score per head that the softmax counts in addition to the scores of keys, without a value
      */
     void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape, Optional<Tensor> sinks);
 
-    /** The same without sinks. */
+    /** As {@link #attention(Tensor, Tensor, KvPages, AttentionShape, Optional)}, without sinks. */
     default void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape) {
         attention(out, qkv, pages, shape, Optional.empty());
     }
 
-    /** {@code out = silu(gate) * up} where {@code gateUp} holds gate and up side by side (SwiGLU, arXiv 2002.05202). */
+    /** {@code out = silu(gate) * up}; {@code gateUp} holds gate and up side by side (SwiGLU, arXiv 2002.05202). */
     void siluMul(Tensor out, Tensor gateUp);
 
     /**
-     * {@code out = silu(gate) * up} of {@code [gate, up] = x[t] * weights[t]^T + bias[t]}: how a gated MLP begins, one kernel where the
-     * device has it.
+     * {@code out = silu(gate) * up} of {@code [gate, up] = x[t] * weights[t]^T + bias[t]}: the first half of a gated MLP, in one kernel if the device
+     * has one.
      *
-     * @param gateUp room for gate and up, which one kernel does not need
+     * @param gateUp buffer for gate and up, which the one kernel does not need
      */
     default void linearSiluMul(Tensor out, Tensor gateUp, Tensor x, Matrix weights) {
         linear(gateUp, x, weights);
@@ -90,13 +86,13 @@ public interface Ops {
     /** {@code x = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))} (GELU, arXiv 1606.08415, tanh form). */
     void gelu(Tensor xInOut);
 
-    /** {@code out = gelu(gate) * up} where {@code gateUp} holds gate and up side by side (GeGLU, arXiv 2002.05202), as {@link #gelu}. */
+    /** {@code out = gelu(gate) * up}, as {@link #gelu}; {@code gateUp} holds gate and up side by side (GeGLU, arXiv 2002.05202). */
     void geluMul(Tensor out, Tensor gateUp);
 
     /** {@code out = factor * x}. */
     void scale(Tensor out, Tensor x, float factor);
 
-    /** {@code x = cap * tanh(x / cap)} of logits, which come near {@code cap} and never pass it (Gemma 2). */
+    /** {@code x = cap * tanh(x / cap)} of logits, which limits them to {@code cap} in magnitude (Gemma 2). */
     void softCap(Tensor logitsInOut, float cap);
 
     /** {@code out[t, i] = x[t, outputRows[i]]} for every track t. */
@@ -106,7 +102,7 @@ public interface Ops {
     record HeadNorms(Norm query, Norm key) {}
 
     /**
-     * A norm over a row: RMSNorm, or LayerNorm where there is a bias.
+     * A norm over a row: RMSNorm, or LayerNorm if there is a bias.
      *
      * @param weight {@code [tracks, 1, cols]}
      * @param bias {@code [tracks, 1, cols]}; present for LayerNorm
@@ -115,15 +111,15 @@ public interface Ops {
     record Norm(Tensor weight, Optional<Tensor> bias, float epsilon) {}
 
     /**
-     * Cosines and sines of rotary position embedding, {@code [1, positions, dims / 2]} each. Column i turns the pair
-     * {@code (x[i], x[i + dims / 2])} of a head; dimensions from {@code dims} on stay, all of them where there is no column.
+     * Cosines and sines of rotary position embedding, {@code [1, positions, dims / 2]} each. Column i turns the pair {@code (x[i], x[i + dims / 2])}
+     * of a head; dimensions from {@code dims} on do not turn; without columns, none turns.
      *
-     * @param queryScale factor of queries by position, {@code [1, positions, 1]}; none where it is 1
+     * @param queryScale factor of queries by position, {@code [1, positions, 1]}; none if it is always 1
      */
     record Rotation(Tensor cos, Tensor sin, Optional<Tensor> queryScale) {}
 
     /**
-     * What one layer's attention looks like on one rank, per track.
+     * The shape of one layer's attention on one rank, per track.
      *
      * @param heads query heads
      * @param kvHeads key and value heads; query head h reads key head {@code h / (heads / kvHeads)}
@@ -152,7 +148,7 @@ public interface Ops {
             return queryCols() + 2 * kvCols();
         }
 
-        /** The first position that a token at {@code position} sees. */
+        /** Returns the first position that a token at {@code position} sees. */
         public int firstVisible(int position) {
             return window == 0 ? 0 : Math.max(0, position - window + 1);
         }

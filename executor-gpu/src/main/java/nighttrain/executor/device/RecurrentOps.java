@@ -7,34 +7,33 @@ import nighttrain.executor.step.Batch.SlotCopy;
 import nighttrain.io.spec.StateFormat;
 
 /**
- * What models with recurrent mixers need beyond {@link Ops}: states of a fixed size, and gates of what mixers put out. A sequence's state is
- * in its slot; where it begins with the step, its state is empty, whatever the slot holds.
+ * The operations of recurrent mixers in addition to {@link Ops}: states of a fixed size, and gates of mixers' outputs. A sequence's state is in its
+ * slot. If the sequence begins with the step, its state is empty, whatever the slot holds.
  */
 public interface RecurrentOps {
     /**
-     * States of one layer.
+     * Allocates the states of one layer.
      *
-     * @param slots of a track
-     * @param elements of a slot
-     * @param format that they are kept in from token to token, or where a device takes several tokens at once, from step to step; the
-     *     operations compute in fp32
+     * @param slots slots of a track
+     * @param elements elements of a slot
+     * @param format number format of states between tokens, or between steps if a device takes several tokens at once; the operations compute in fp32
      */
     States states(String role, int tracks, int slots, int elements, StateFormat format);
 
-    /** Copies all states from slots to slots, none of which is written by one copy and read or written by another. Not for recordings. */
+    /** Copies states between slots. No slot that one copy writes is read or written by another copy. Not for use in captured graphs. */
     void copy(List<SlotCopy> copies);
 
     /**
-     * In the first columns of {@code x}, as many as there are channels: {@code x[t] = silu(bias + sum over j < width of weights[j] x[t - width + 1
-     * + j])}, within a sequence and with 0 before its first token.
+     * Convolves as many of the first columns of {@code x} as there are channels: {@code x[t] = silu(bias + sum over j < width of weights[j] x[t -
+     * width + 1 + j])}, within a sequence and with 0 before its first token.
      *
-     * @param latest {@code [width - 1, channels]} of every sequence: what the columns held of its latest tokens
+     * @param latest {@code [width - 1, channels]} of every sequence: the columns' inputs of its latest tokens
      */
     void convolve(Tensor xInOut, Convolution convolution, States latest);
 
     /**
-     * Gated delta rule (arXiv 2412.06464): queries and keys get length 1, queries are then divided by {@code sqrt(keyDim)}; for every token of a
-     * sequence and every value head {@code S = e^g S; S += k ((v - S^T k) sigmoid(b))^T; out = S^T q} with {@code g = -rate softplus(a + bias)}.
+     * Gated delta rule (arXiv 2412.06464): queries and keys are normed to length 1, queries are then divided by {@code sqrt(keyDim)}; for every token
+     * of a sequence and every value head {@code S = e^g S; S += k ((v - S^T k) sigmoid(b))^T; out = S^T q} with {@code g = -rate softplus(a + bias)}.
      *
      * @param out {@code [tracks, tokens, valueCols]}
      * @param qkv {@code [tracks, tokens, at least 2 keyCols + valueCols]}: queries, keys and values side by side
@@ -66,36 +65,36 @@ public interface RecurrentOps {
     void gatedLinear(Tensor out, Tensor qkv, Tensor decays, LinearShape shape, States states);
 
     /**
-     * By head, as wide as the norm: {@code x = norm(x) * silu(gate)}.
+     * For every head, which is as wide as the norm: {@code x = norm(x) * silu(gate)}.
      *
-     * @param gates as {@code x} from column {@code firstCol} on
+     * @param gates gates of the shape of {@code x}, from column {@code firstCol} on
      */
     void normAndGate(Tensor xInOut, Norm norm, Tensor gates, int firstCol);
 
     /**
-     * {@code x = norm(x * silu(gate))}, the columns of each of {@code groups} groups by themselves; the norm has a weight for every column.
+     * {@code x = norm(x * silu(gate))}, normed separately in each of {@code groups} groups of columns; the norm has a weight for every column.
      *
-     * @param gates as {@code x} from column {@code firstCol} on
+     * @param gates gates of the shape of {@code x}, from column {@code firstCol} on
      */
     void gateAndNorm(Tensor xInOut, Norm norm, int groups, Tensor gates, int firstCol);
 
     /**
-     * {@code sums[group] = sum of (x * silu(gate))^2} over the columns, and 0 in the place of every other group: this rank's part of the squares
-     * that {@link #gateAndNorm(Tensor, Norm, GroupSquares, Tensor, int)} needs.
+     * {@code sums[group] = sum of (x * silu(gate))^2} over the columns, and 0 for every other group: this rank's part of the squares that {@link
+     * #gateAndNorm(Tensor, Norm, GroupSquares, Tensor, int)} needs.
      *
-     * @param sumsOut {@code [tracks, tokens, groups]}, as logits are
-     * @param group that the columns of {@code x} are of
-     * @param gates as {@code x} from column {@code firstCol} on
+     * @param sumsOut {@code [tracks, tokens, groups]}, in fp32 as logits are
+     * @param group the group that the columns of {@code x} belong to
+     * @param gates gates of the shape of {@code x}, from column {@code firstCol} on
      */
     void gatedSquares(Tensor sumsOut, int group, Tensor x, Tensor gates, int firstCol);
 
-    /** As {@link #gateAndNorm(Tensor, Norm, int, Tensor, int)}, of some columns of one group, whose squares were summed over all of its columns. */
+    /** As {@link #gateAndNorm(Tensor, Norm, int, Tensor, int)}, for some columns of one group, with squares summed over all columns of the group. */
     void gateAndNorm(Tensor xInOut, Norm norm, GroupSquares squares, Tensor gates, int firstCol);
 
     /**
      * {@code x *= sigmoid(gate)}.
      *
-     * @param gates as {@code x} from column {@code firstCol} on
+     * @param gates gates of the shape of {@code x}, from column {@code firstCol} on
      */
     void gate(Tensor xInOut, Tensor gates, int firstCol);
 
@@ -106,13 +105,13 @@ public interface RecurrentOps {
      * Squares of gated outputs, summed over the columns of each group.
      *
      * @param sums {@code [tracks, tokens, groups]}
-     * @param group which of them
-     * @param cols of a group, on all ranks
+     * @param group number of the group among the sums
+     * @param cols columns of a group, on all ranks
      */
     record GroupSquares(Tensor sums, int group, int cols) {}
 
     /**
-     * A causal convolution of every channel by itself.
+     * A causal convolution of each channel separately.
      *
      * @param weights {@code [tracks, width, channels]}
      * @param bias {@code [tracks, 1, channels]}
@@ -128,10 +127,10 @@ public interface RecurrentOps {
     record Decay(Tensor rate, Tensor bias) {}
 
     /**
-     * What one layer's delta net looks like on one rank, per track.
+     * The shape of one layer's delta net on one rank, per track.
      *
-     * @param keyHeads query and key heads
-     * @param valueHeads value head h reads query and key head {@code h / (valueHeads / keyHeads)}
+     * @param keyHeads number of query heads, and of key heads
+     * @param valueHeads number of value heads; value head h reads query and key head {@code h / (valueHeads / keyHeads)}
      */
     record DeltaShape(int keyHeads, int valueHeads, int keyDim, int valueDim) {
         /** Columns of all query heads, and of all key heads. */
@@ -151,11 +150,11 @@ public interface RecurrentOps {
     }
 
     /**
-     * What one layer of gated linear attention looks like on one rank, per track.
+     * The shape of one layer of gated linear attention on one rank, per track.
      *
-     * @param heads of queries, keys and values
-     * @param divisor of a decay's logarithm
-     * @param least that the logarithm may be
+     * @param heads heads of queries, keys and values
+     * @param divisor divisor of a decay's logarithm
+     * @param least lower bound of the logarithm
      */
     record LinearShape(int heads, int keyDim, int valueDim, float divisor, float least) {
         /** Columns of all queries, and of all keys. */
@@ -175,11 +174,11 @@ public interface RecurrentOps {
     }
 
     /**
-     * What one Mamba-2 layer looks like on one rank, per track.
+     * The shape of one Mamba-2 layer on one rank, per track.
      *
-     * @param groups head h reads B and C of group {@code h / (heads / groups)}
-     * @param leastStep bounds of the time step
-     * @param mostStep bounds of the time step
+     * @param groups number of groups; head h reads B and C of group {@code h / (heads / groups)}
+     * @param leastStep lower bound of the time step
+     * @param mostStep upper bound of the time step
      */
     record ScanShape(int heads, int headDim, int groups, int stateSize, float leastStep, float mostStep) {
         /** Columns of the values, gates or outputs of all heads. */
@@ -187,7 +186,7 @@ public interface RecurrentOps {
             return heads * headDim;
         }
 
-        /** Columns of B of all groups, and of C. */
+        /** Columns of B of all groups, and of C of all groups. */
         public int groupCols() {
             return groups * stateSize;
         }

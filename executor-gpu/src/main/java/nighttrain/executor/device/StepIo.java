@@ -4,7 +4,7 @@ import java.util.List;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampledToken;
 
-/** How a step begins and ends on one rank: its inputs go to the device, its samples come back. */
+/** Begins and ends a step on one rank: uploads its inputs to the device and reads its samples back. */
 public interface StepIo {
     /**
      * Makes {@code batch} the inputs of the calls that follow. At most {@link Device#stepsAhead} steps before it may still be under
@@ -12,7 +12,7 @@ public interface StepIo {
      */
     void begin(Batch batch);
 
-    /** Ends the step: nothing that follows belongs to it. Its handle returns what the step's {@link Sampler} sampled. */
+    /** Ends the step: later calls do not belong to it. Its handle returns the tokens that the step's {@link Sampler} sampled. */
     StepHandle end();
 
     /** Nanoseconds that the device has worked on steps so far, from their inputs to their samples. */
@@ -21,7 +21,7 @@ public interface StepIo {
     /** A step under way: all of its work is enqueued, its samples are not read yet. */
     @FunctionalInterface
     interface StepHandle {
-        /** Waits for the step to end and returns its samples. Steps are awaited in the order in which they began, each once. */
+        /** Waits for the end of the step and returns its samples. Steps are awaited in the order in which they began, each once. */
         List<SampledToken> await();
     }
 }

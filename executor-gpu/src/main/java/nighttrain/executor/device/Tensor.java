@@ -11,9 +11,9 @@ public interface Tensor {
 
     int cols();
 
-    /** The first rows of every track, sharing this tensor's memory: how a buffer of fixed size serves a smaller step. */
+    /** Returns a view of the first rows of every track, which shares this tensor's memory: a buffer of fixed size thus serves a smaller step. */
     Tensor firstRows(int rows);
 
-    /** One track alone, sharing this tensor's memory. */
+    /** Returns a view of one track, which shares this tensor's memory. */
     Tensor track(int track);
 }
