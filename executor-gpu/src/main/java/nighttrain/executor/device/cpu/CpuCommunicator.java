@@ -8,9 +8,8 @@ import nighttrain.executor.device.Communicator.RowShare;
 import nighttrain.executor.device.Tensor;
 
 /**
- * Sums at {@link Pending#await}, not at the start, in the order of ranks and tracks: a forgotten await or a buffer changed in
- * flight then fails here, every time, instead of racing on a GPU; and a sum over tracks has the same bits on any number of
- * ranks.
+ * Sums at {@link Pending#await}, not at the start, in the order of ranks and tracks. A forgotten await, or a buffer that is changed while its
+ * all-reduce runs, thus fails here every time instead of racing on a GPU; and a sum over tracks has the same bits on any number of ranks.
  */
 final class CpuCommunicator implements Communicator {
     private final int rank;
@@ -18,7 +17,9 @@ final class CpuCommunicator implements Communicator {
     private final boolean skipAllReduce;
     private long waitedNanos;
 
-    /** @param skipAllReduce hand every rank its own part back, for the time without sums; the values are wrong */
+    /**
+     * @param skipAllReduce return every rank its own part, to measure the time without all-reduces; the values are wrong
+     */
     CpuCommunicator(int rank, RankExchange exchange, boolean skipAllReduce) {
         this.rank = rank;
         this.exchange = exchange;
@@ -67,7 +68,7 @@ final class CpuCommunicator implements Communicator {
         };
     }
 
-    /** Each rank sums its share of the elements into the common result; after a second meeting all copy the whole. */
+    /** Every rank sums its share of the elements into the common result. After a second barrier all ranks copy the whole result. */
     private void reduce(CpuTensor out, CpuTensor in, float scale) {
         int length = in.rows() * in.cols();
         exchange.publish(rank, in, length);
@@ -119,7 +120,7 @@ final class CpuCommunicator implements Communicator {
         return whole;
     }
 
-    /** What the ranks of one replica share: a place for each one's tensor, a common result, and the barrier between them. */
+    /** The data that the ranks of one replica share: a reference to each rank's tensor, a common result, and the barrier between them. */
     static final class RankExchange {
         private final CpuTensor[] published;
         private final RankBarrier barrier;
@@ -134,7 +135,7 @@ final class CpuCommunicator implements Communicator {
             return published.length;
         }
 
-        /** Shows {@code tensor} to all ranks and waits until every one has shown its own; rank 0 sees to room for the result. */
+        /** Publishes {@code tensor} to all ranks and waits until every rank has published its own. Rank 0 allocates the result. */
         void publish(int rank, CpuTensor tensor, int resultLength) {
             if (rank == 0 && result.length < resultLength) {
                 result = new float[resultLength];
@@ -161,8 +162,8 @@ final class CpuCommunicator implements Communicator {
         }
 
         /**
-         * Where the threads of all ranks wait for one another. Once broken it stays so: a rank that fails must not leave the others
-         * waiting for it.
+         * A barrier at which the threads of all ranks wait for one another. It stays broken once broken: a rank that fails must not leave the others
+         * waiting.
          */
         static final class RankBarrier {
             private static final int YIELDS = 100;
@@ -177,10 +178,10 @@ final class CpuCommunicator implements Communicator {
             }
 
             /**
-             * Waits until every rank is here: some tens of microseconds without sleeping, since sums are short and many, and without
-             * holding the processor, which may be the one that a late rank waits for.
+             * Waits until every rank has arrived. Does not sleep for some tens of microseconds, since all-reduces are short and many, and yields the
+             * processor, since a late rank may be waiting for it.
              */
-            @SuppressWarnings("ThreadPriorityCheck") // what it is for
+            @SuppressWarnings("ThreadPriorityCheck") // yields on purpose
             void meet() {
                 long mine;
                 synchronized (this) {

@@ -19,7 +19,7 @@ import nighttrain.executor.device.cpu.CpuCommunicator.RankExchange;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 
-/** The reference and embedded default: fp32 on the heap; the ranks of a replica are threads of this process. */
+/** The reference device, and the default without GPUs: fp32 on the heap; the ranks of a replica are threads of this process. */
 public final class CpuDevice implements Device {
     private final ThreadTeam team;
     private final CpuStep step;
@@ -39,12 +39,12 @@ public final class CpuDevice implements Device {
         this.exchange = exchange;
     }
 
-    /** The devices of one replica, which meet in their communicators; {@code threads} work on each rank. */
+    /** Returns the devices of one replica, whose ranks share one exchange; {@code threads} threads work on each rank. */
     public static List<Device> ranks(int ranks, int threads) {
         return ranks(ranks, threads, false);
     }
 
-    /** As above; {@code skipAllReduce} leaves out the sums over ranks, for the bound that communication is held against. */
+    /** As {@link #ranks(int, int)}; {@code skipAllReduce} leaves out the all-reduces, to measure the bound without communication. */
     public static List<Device> ranks(int ranks, int threads, boolean skipAllReduce) {
         RankExchange exchange = new RankExchange(ranks);
         List<Device> devices = new ArrayList<>();
@@ -54,7 +54,7 @@ public final class CpuDevice implements Device {
         return List.copyOf(devices);
     }
 
-    /** What the {@code threads} threads of a rank give at best; takes some tenths of a second. */
+    /** Measures the peak rates of a rank's {@code threads} threads. Takes some tenths of a second. */
     public static PeakRates peakRates(int threads) {
         return CpuPeakRates.measure(threads);
     }
@@ -152,13 +152,13 @@ public final class CpuDevice implements Device {
         return values;
     }
 
-    /** None: enqueuing is a method call. */
+    /** Returns none: enqueuing is a method call. */
     @Override
     public Optional<GraphRecorder> recorder() {
         return Optional.empty();
     }
 
-    /** Ends the helpers, and every rank that still waits for this one. */
+    /** Ends the helper threads, and releases every rank that still waits for this one. */
     @Override
     public void close() {
         exchange.abort();

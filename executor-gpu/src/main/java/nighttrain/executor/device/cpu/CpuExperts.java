@@ -7,7 +7,7 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.Mlp;
 
-/** Experts in fp32 on the threads of one rank: as {@link CpuOps}, a token's result does not depend on the others in the batch. */
+/** Experts in fp32 on the threads of one rank. As in {@link CpuOps}, a token's result does not depend on the others in the batch. */
 final class CpuExperts implements ExpertOps {
     private final ThreadTeam team;
     private final CpuMatmul matmul;
@@ -161,7 +161,7 @@ final class CpuExperts implements ExpertOps {
         void accept(int track, int row);
     }
 
-    /** Of the gathered rows of all tracks. */
+    /** Runs {@code work} for the gathered rows of all tracks. */
     private void forRows(CpuTensor gathered, CpuRouting routing, RowWork work) {
         int grain = ThreadTeam.grain(gathered.cols());
         for (int t = 0; t < gathered.tracks(); t++) {

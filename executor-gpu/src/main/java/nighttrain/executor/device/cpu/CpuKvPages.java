@@ -5,12 +5,15 @@ import nighttrain.io.checkpoint.E4m3;
 import nighttrain.io.spec.KvFormat;
 
 /**
- * Keys and values of one layer. Keys are stored across, {@code [track][page][head][dim][position]}, so that a page's scores
- * are sums of whole vectors; values along, {@code [track][page][head][position][dim]}. Positions of a page are padded,
- * see {@link #PADDING}. Pages in 8 bits hold the rounded numbers as fp32.
+ * Keys and values of one layer. Keys are stored as {@code [track][page][head][dim][position]}, so that a page's scores are sums of whole vectors;
+ * values as {@code [track][page][head][position][dim]}. Positions of a page are padded, see {@link #PADDING}. Pages in 8 bits hold the rounded
+ * numbers as fp32.
  */
 final class CpuKvPages implements KvPages {
-    /** Whole rounds of a sum: then what a sum adds where does not depend on the machine. Vectors of at most 512 bits fit. */
+    /**
+     * Positions are padded to a multiple of this, the chains of a sum: the order of additions then does not depend on the machine. Vectors of at most
+     * 512 bits fit.
+     */
     private static final int PADDING = FixedSums.CHAINS;
 
     private final int group;
@@ -20,7 +23,7 @@ final class CpuKvPages implements KvPages {
     private final int kvHeads;
     private final KvFormat format;
 
-    /** One array a page and track: a cache of any size, and pages are only touched once they are used. */
+    /** One array per page and track, so that the cache may have any size and a page is allocated when it is first used. */
     private final float[][][] keys;
 
     private final float[][][] values;
@@ -36,7 +39,7 @@ final class CpuKvPages implements KvPages {
         this.values = new float[tracks][pages][];
     }
 
-    /** Of layers: which of a sequence's page tables it goes by. */
+    /** The group of layers, which selects the page table of a sequence. */
     int group() {
         return group;
     }
@@ -89,7 +92,7 @@ final class CpuKvPages implements KvPages {
         }
     }
 
-    /** A key or a value of one head, as pages hold it. */
+    /** Rounds a key or a value of one head to the format of the pages. */
     private void round(float[] data, int at) {
         switch (format) {
             case PLAIN -> {}

@@ -14,10 +14,10 @@ import nighttrain.io.spec.WeightFormat;
  * whatever the number of rows: the result of a row never depends on what else is in the batch.
  */
 final class CpuMatmul {
-    /** Rows that go over all panels together: their inputs stay in the second-level cache. */
+    /** Rows that are multiplied by all panels together: their inputs stay in the second-level cache. */
     private static final int ROW_BLOCK = 96;
 
-    /** Below this many multiply-adds a piece costs less than handing it to another thread. */
+    /** Fewest multiply-adds of a piece of work: a smaller one costs less than handing it to another thread. */
     private static final int MIN_PIECE = 64_000;
 
     private final ThreadTeam team;
@@ -43,7 +43,7 @@ final class CpuMatmul {
         });
     }
 
-    /** The same of gathered rows, each by its expert's weights, which are read once for {@link #ROW_BLOCK} tokens. */
+    /** Multiplies gathered rows, each by its expert's weights, which are read once for {@link #ROW_BLOCK} tokens. */
     void run(CpuTensor out, CpuTensor factors, CpuMatrix experts, CpuRouting routing) {
         CpuTensor x = in(experts.format(), factors);
         List<Piece> pieces = new ArrayList<>();
@@ -58,7 +58,7 @@ final class CpuMatmul {
         });
     }
 
-    /** The values of every row in this format. */
+    /** Returns {@code x} with every row rounded to this format. */
     private CpuTensor in(WeightFormat format, CpuTensor x) {
         if (format == WeightFormat.PLAIN) {
             return x;
@@ -78,7 +78,7 @@ final class CpuMatmul {
         return values;
     }
 
-    /** Some panels of one expert for some of its rows. */
+    /** A piece of work: some panels of one expert for some of its rows. */
     private record Piece(int track, int slab, int fromPanel, int toPanel, int firstRow, int rows) {}
 
     private static void addPieces(List<Piece> pieces, int slab, CpuMatrix experts, CpuRouting routing) {

@@ -28,7 +28,7 @@ final class CpuMatrix implements Matrix {
         this.format = format;
     }
 
-    /** Of a format of 8 bits the values are kept, since this is the reference of what others compute of them. */
+    /** Makes a matrix. For a format of 8 bits it keeps the rounded values as fp32, as the reference for other devices. */
     static CpuMatrix of(int tracks, int outputs, int inputs, Rows rows, Optional<float[]> bias, WeightFormat format) {
         return of(tracks, outputs, inputs, format == WeightFormat.FP8 ? quantized(rows, inputs) : rows, bias)
                 .in(format);
@@ -88,7 +88,7 @@ final class CpuMatrix implements Matrix {
         return panels[track][panel];
     }
 
-    /** Padded to whole panels; zeros where there is no bias. */
+    /** The bias of a track, padded to whole panels; zeros if there is no bias. */
     float[] bias(int track) {
         return bias[track];
     }

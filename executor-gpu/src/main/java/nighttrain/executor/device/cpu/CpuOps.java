@@ -11,9 +11,8 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
 
 /**
- * fp32 on the threads of one rank. Every row is computed the same way whatever the batch around it, and whether this code is interpreted
- * or compiled: by operations that are rounded exactly, in a fixed order, alike in whole vectors and in what is left at their
- * end.
+ * Operations in fp32 on the threads of one rank. A row's result depends neither on the rest of the batch nor on whether this code is interpreted or
+ * compiled: it consists of operations that are rounded exactly, in a fixed order, equally in whole vectors and in the remainder after them.
  */
 final class CpuOps implements Ops {
     private final ThreadTeam team;

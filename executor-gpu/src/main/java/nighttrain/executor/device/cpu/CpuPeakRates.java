@@ -5,8 +5,8 @@ import java.util.Optional;
 import nighttrain.executor.device.Device.PeakRates;
 
 /**
- * Measures what the threads of one rank give: a copy out of memory and an fp32 matrix product, the best of what half a second allows.
- * In a process that has just started code is slow, and the figures are low; they are there to be calibrated.
+ * Measures the peak rates of one rank's threads: of a copy in memory and of an fp32 matmul, the best of the runs that fit into half a second. In a
+ * process that has just started, code is slow and the figures are low; calibration corrects them.
  */
 final class CpuPeakRates {
     private static final int COPY_FLOATS = 1 << 24;

@@ -12,8 +12,8 @@ import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.StateFormat;
 
 /**
- * Recurrent mixers in fp32, token by token as their equations stand, so that the result depends neither on how a prompt was cut into
- * chunks nor on the rest of the batch. Sequences, heads and channels are shared over the threads of a rank.
+ * Recurrent mixers in fp32, token by token by their equations, so that the result depends neither on how a prompt was cut into chunks nor on the rest
+ * of the batch. The threads of a rank share sequences, heads and channels.
  */
 final class CpuRecurrentOps implements RecurrentOps {
     /** Channels of a convolution that a thread takes at a time. */
@@ -22,7 +22,7 @@ final class CpuRecurrentOps implements RecurrentOps {
     /** Added to the squared length of queries and keys. */
     private static final float LENGTH_EPSILON = 1e-6f;
 
-    /** Beyond this {@code softplus(x)} is x. */
+    /** Above this {@code softplus(x)} is x. */
     private static final float LINEAR_SOFTPLUS = 20;
 
     private final ThreadTeam team;
@@ -34,9 +34,9 @@ final class CpuRecurrentOps implements RecurrentOps {
         this.step = step;
     }
 
-    /** One array a slot and track, of floats or of bf16: there is one once its slot is used. */
+    /** States of one layer: one array per slot and track, of floats or of bf16, allocated when the slot is first used. */
     private record CpuStates(Object[][] slots, int elements, StateFormat format) implements States {
-        /** Of every sequence of the batch: threads that share its heads find it there. */
+        /** Allocates the slots of all sequences of the batch, before threads share a sequence's heads. */
         void allocate(Batch batch) {
             for (Object[] ofTrack : slots) {
                 for (int slot : batch.slots()) {
@@ -51,7 +51,7 @@ final class CpuRecurrentOps implements RecurrentOps {
             }
         }
 
-        /** The slot that is copied was of a sequence, so there is one. */
+        /** Copies a slot of one track. The source belonged to a sequence, so that its array exists. */
         void copy(int track, SlotCopy copy) {
             allocate(slots[track], copy.to());
             System.arraycopy(slots[track][copy.from()], 0, slots[track][copy.to()], 0, elements);
@@ -87,7 +87,9 @@ final class CpuRecurrentOps implements RecurrentOps {
             }
         }
 
-        /** To what is kept of them: so a token finds the same whether it is in the step of the tokens before it, or not. */
+        /**
+         * Rounds values to the format of the states, so that a token reads the same state whether or not the tokens before it are in the same step.
+         */
         void round(float[] values, int from, int count) {
             for (int i = from; !isExact() && i < from + count; i++) {
                 values[i] = Bfloat16.toFloat(Bfloat16.of(values[i]));
@@ -126,7 +128,7 @@ final class CpuRecurrentOps implements RecurrentOps {
         });
     }
 
-    /** Channels {@code from .. from + count - 1} of one sequence. The tokens of the step lie behind those before it, as one text. */
+    /** Convolves channels {@code from .. from + count - 1} of one sequence. The tokens of the step follow the latest tokens before it. */
     private static void convolve(
             CpuTensor x,
             int track,
@@ -199,11 +201,11 @@ final class CpuRecurrentOps implements RecurrentOps {
     }
 
     /**
-     * One value head of one sequence.
+     * Computes one value head of one sequence.
      *
-     * @param first where its state begins in {@code state}
-     * @param unit room for a key or a query of length 1
-     * @param added room for what a token adds to the state, but for its key
+     * @param first index of the head's first element in {@code state}
+     * @param unit buffer for a key or a query of length 1
+     * @param added buffer for the term that a token adds to the state, before it is multiplied by the key
      */
     private record DeltaHead(
             CpuTensor out,
@@ -270,10 +272,10 @@ final class CpuRecurrentOps implements RecurrentOps {
     }
 
     /**
-     * One head of one sequence.
+     * Computes one head of one sequence.
      *
-     * @param first where its state begins in {@code state}
-     * @param added room for what a token adds to the state, but for its B
+     * @param first index of the head's first element in {@code state}
+     * @param added buffer for the term that a token adds to the state, before it is multiplied by B
      */
     private record ScanHead(
             CpuTensor out,
@@ -327,10 +329,10 @@ final class CpuRecurrentOps implements RecurrentOps {
     }
 
     /**
-     * One head of one sequence.
+     * Computes one head of one sequence.
      *
-     * @param first where its state begins in {@code state}
-     * @param scaled room for a query
+     * @param first index of the head's first element in {@code state}
+     * @param scaled buffer for a query
      */
     private record LinearHead(
             CpuTensor out,
@@ -366,7 +368,7 @@ final class CpuRecurrentOps implements RecurrentOps {
         }
     }
 
-    /** {@code S = kept * S + weights added^T}, of {@code rows} rows from {@code first} on. */
+    /** {@code S = kept * S + weights added^T}, for the {@code rows} rows of S from {@code first} on. */
     private static void decayAndAdd(
             float[] state, int first, float kept, float[] weights, int w, int rows, float[] added) {
         for (int i = 0; i < rows; i++) {
@@ -479,7 +481,7 @@ final class CpuRecurrentOps implements RecurrentOps {
         });
     }
 
-    /** One head of one sequence. */
+    /** Computes one head of one sequence. */
     @FunctionalInterface
     private interface Head {
         void token(int row);
@@ -490,7 +492,10 @@ final class CpuRecurrentOps implements RecurrentOps {
         Head of(int track, int head, float[] state, int first);
     }
 
-    /** The tokens of every sequence through the state of each head, {@code elements} large: empty where the sequence begins. */
+    /**
+     * Runs the tokens of every sequence through the state of each head, which has {@code elements} elements. The state is empty if the sequence
+     * begins.
+     */
     private void forTokens(CpuStates states, int heads, int elements, HeadOf headOf) {
         Batch batch = step.batch();
         forHeads(states, heads, (track, sequence, head) -> {
@@ -518,7 +523,7 @@ final class CpuRecurrentOps implements RecurrentOps {
         void accept(int track, int sequence, int head);
     }
 
-    /** The heads of all tracks and sequences: a piece of work each, since sequences differ in their tokens. */
+    /** Runs {@code work} for the heads of all tracks and sequences. Each is a piece of work, since sequences differ in their numbers of tokens. */
     private void forHeads(CpuStates states, int heads, HeadWork work) {
         states.allocate(step.batch());
         int ofTrack = step.batch().sequences() * heads;

@@ -8,12 +8,12 @@ import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.MixtureOfExperts.Router.Groups;
 import nighttrain.io.spec.MixtureOfExperts.Router.Score;
 
-/** The choices of all tokens of a step, and the order of the gathered tokens that follows from them. */
+/** The experts that all tokens of a step choose, and the resulting order of the gathered tokens. */
 final class CpuRouting implements Routing {
-    /** Keeps weights finite where all scores are 0 (DeepSeek V3). */
+    /** Added to sums of scores, so that weights stay finite if all scores are 0 (DeepSeek V3). */
     private static final float LEAST_SUM = 1e-20f;
 
-    /** In the place of a row: another rank has the expert. */
+    /** Stands for a row whose expert is on another rank. */
     static final int ELSEWHERE = -1;
 
     private final int tokens;
@@ -54,7 +54,7 @@ final class CpuRouting implements Routing {
         return routing;
     }
 
-    /** Tokens of a track's busiest expert times {@code all} experts. */
+    /** Returns the tokens of a track's busiest expert times {@code all} experts. */
     private long busiest(int track, int all) {
         int first = track * tokens * chosen;
         long[] counts = new long[all];
@@ -64,7 +64,7 @@ final class CpuRouting implements Routing {
         return all * Arrays.stream(counts).max().orElse(0);
     }
 
-    /** How evenly all tokens chose among all ranks' experts. */
+    /** Returns how evenly all tokens are spread over all ranks' experts. */
     Load load() {
         return new Load(expert.length, busiest);
     }
@@ -108,12 +108,12 @@ final class CpuRouting implements Routing {
         return tokenOf[track].length;
     }
 
-    /** The first row of an expert; that of the expert behind the last is where the rows end. */
+    /** Returns the first row of an expert; for the number after the last expert, the end of the rows. */
     int start(int track, int localExpert) {
         return starts[track][localExpert];
     }
 
-    /** Whose row it is. */
+    /** Returns the token of a gathered row. */
     int token(int track, int row) {
         return tokenOf[track][row];
     }
@@ -127,7 +127,7 @@ final class CpuRouting implements Routing {
         return weight[(track * tokens + token) * chosen + choice];
     }
 
-    /** Chooses for one token after another. */
+    /** Chooses the experts of one token after another. */
     private static final class Chooser {
         private final Router router;
         private final Choice choice;
@@ -164,7 +164,7 @@ final class CpuRouting implements Routing {
             weigh(into, at, track);
         }
 
-        /** Softmax keeps the order of its logits, so the choice is by them. */
+        /** Computes the values by which experts are chosen. Softmax keeps the order of its logits, so the logits serve. */
         private void prefer(int track) {
             System.arraycopy(scores, 0, preferences, 0, scores.length);
             if (choice.correction().isPresent()) {
@@ -175,7 +175,7 @@ final class CpuRouting implements Routing {
             }
         }
 
-        /** The first of the best that are not taken. Also of numbers that are no numbers, which spoil their own token alone. */
+        /** Returns the first of the best experts that are not taken. It also returns one if values are NaN, which spoils only their own token. */
         private int best(int from, int to) {
             int best = -1;
             for (int e = from; e < to; e++) {
@@ -232,7 +232,7 @@ final class CpuRouting implements Routing {
             }
         }
 
-        /** Over all experts, or over the chosen ones; the first of these has the largest logit, where none is corrected. */
+        /** Softmax over all experts, or over the chosen ones. The first chosen one has the largest logit if there is no correction. */
         private void softmax(CpuRouting into, int at) {
             float max = Float.NEGATIVE_INFINITY;
             for (float score : scores) {

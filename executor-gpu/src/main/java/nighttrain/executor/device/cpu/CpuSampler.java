@@ -18,9 +18,9 @@ import nighttrain.executor.step.SampledToken.LogitFault;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**
- * Samples a token from one row of logits: mask, penalties, temperature, top-k, top-p, min-p, in that order (that of Hugging Face's
- * logits processors, each on what the one before left), then the inverse of the cumulated distribution at {@link SampleRequest#uniform}.
- * Ties go to the lower token id, at the cut-offs of top-k and top-p, too. StrictMath: bits that no compiler changes. A row that is not finite has no token.
+ * Samples a token from one row of logits: mask, penalties, temperature, top-k, top-p, min-p, in this order (that of Hugging Face's logits processors,
+ * each applied to the result of the one before), then the inverse of the cumulative distribution at {@link SampleRequest#uniform}. Ties go to the
+ * lower token id, at the cut-offs of top-k and top-p, too. Uses StrictMath, whose bits no compiler changes. A row that is not finite has no token.
  */
 final class CpuSampler {
     private static final Comparator<Candidate> BEST_FIRST =
@@ -49,8 +49,8 @@ final class CpuSampler {
             penalise(sample, logits, start);
         }
         if (sampling.hasPenalties() || sample.mask().isPresent()) {
-            // All tokens that may come may be impossible; and a finite logit may have been multiplied past the largest
-            // float.
+            // All allowed tokens may have logits of -inf, and a penalty may have multiplied a finite logit past the
+            // largest float.
             fault = fault(logits, start, vocabulary);
             if (fault.isPresent()) {
                 return SampledToken.failed(fault.get());
@@ -80,7 +80,7 @@ final class CpuSampler {
         return max == Float.NEGATIVE_INFINITY ? Optional.of(LogitFault.ALL_NEGATIVE_INFINITY) : Optional.empty();
     }
 
-    /** Tokens past the automaton's vocabulary, which pad the model's, never may come. */
+    /** Masks tokens that are not allowed. Tokens past the automaton's vocabulary, which pad the model's, are never allowed. */
     private static void mask(SampleMask mask, boolean ignoreEnd, float[] logits, int start, int vocabulary) {
         TokenAutomaton automaton = mask.constraint().automaton();
         boolean[] allowed = SampleMask.allowed(automaton, mask.state(), mask.remaining(), ignoreEnd);
@@ -166,11 +166,10 @@ final class CpuSampler {
                 Comparator.comparingDouble((Weighted w) -> -w.weight).thenComparingInt(Weighted::token);
     }
 
-    /** The tokens that the filters leave, heaviest first. The likeliest token weighs 1. */
+    /** Returns the tokens that the filters keep, heaviest first. The most likely token weighs 1. */
     private static List<Weighted> kept(double[] weights, double total, SamplingParams sampling) {
-        // Tokens lighter than the first weigh less than 1 - p together, so none of them can be in the nucleus. With
-        // top-k the
-        // nucleus is one of fewer tokens, whose mass is not known yet.
+        // Tokens lighter than the first bound weigh less than 1 - p together, so none of them can be in the nucleus.
+        // With top-k the nucleus is taken from fewer tokens, whose mass is not known yet.
         double least = sampling.filter().topK() == 0
                 ? Math.max(
                         (1 - sampling.filter().topP()) * total / weights.length,
@@ -204,10 +203,10 @@ final class CpuSampler {
         return candidates;
     }
 
-    /** After top-p, whose mass does not depend on it. */
+    /** Returns the tokens that min-p keeps. It is applied after top-p, whose mass does not depend on it. */
     private static List<Weighted> likelyEnough(List<Weighted> nucleus, double minP) {
         int count = nucleus.size();
-        while (nucleus.get(count - 1).weight() < minP) { // the first weighs 1
+        while (nucleus.get(count - 1).weight() < minP) { // the first token weighs 1
             count--;
         }
         return nucleus.subList(0, count);
@@ -235,7 +234,7 @@ final class CpuSampler {
         PriorityQueue<Candidate> best = new PriorityQueue<>(BEST_FIRST.reversed());
         for (int t = 0; t < logits.length && sampling.logprobs() > 0; t++) {
             if (logits[t] == Float.NEGATIVE_INFINITY) {
-                continue; // it cannot come
+                continue; // it cannot be sampled
             }
             best.add(new Candidate(t, (float) (logits[t] - logSum)));
             if (best.size() > sampling.logprobs()) {

@@ -3,7 +3,7 @@ package nighttrain.executor.device.cpu;
 import nighttrain.executor.device.Tensor;
 
 /**
- * fp32 on the heap. Track t's row r starts at {@code offset + t * trackStride + r * cols}.
+ * fp32 values on the heap. Track t's row r starts at {@code offset + t * trackStride + r * cols}.
  *
  * @param trackStride distance between tracks, in elements; more than {@code rows * cols} in a view of fewer rows
  */

@@ -1,25 +1,25 @@
 package nighttrain.executor.device.cpu;
 
 /**
- * {@code e^x} in fp32, within 1 ulp; {@link VectorLoops} has the same of vectors. The vector API's own differs between interpreted and
- * compiled code, and so between the first rows of a process and later ones; this one is made of operations that are rounded
- * exactly wherever they run.
+ * {@code e^x} in fp32, within 1 ulp; {@link VectorLoops} has the same for vectors. The vector API's exponential differs between interpreted and
+ * compiled code, and so between the first rows of a process and later ones. This one consists of operations that are rounded exactly wherever they
+ * run.
  *
- * <p>{@code x = n ln 2 + r}, {@code e^x = 2^n e^r} with a polynomial for {@code |r| <= ln 2 / 2}; {@code 2^n} in two factors, so
- * that results below the smallest normal number are rounded once.
+ * <p>{@code x = n ln 2 + r}, {@code e^x = 2^n e^r} with a polynomial for {@code |r| <= ln 2 / 2}; {@code 2^n} is applied in two factors, so that
+ * results below the smallest normal number are rounded once.
  */
-@SuppressWarnings("FloatingPointLiteralPrecision") // the coefficients as they are published
+@SuppressWarnings("FloatingPointLiteralPrecision") // the coefficients as published
 final class Exponential {
-    /** From here on {@code e^x} is infinite, or 0. */
+    /** Above this {@code e^x} is infinite; below {@link #LOWEST} it is 0. */
     static final float HIGHEST = 89f;
 
     static final float LOWEST = -104f;
     static final float LOG2_E = 1.44269504f;
 
-    /** 1.5 * 2^23: a number of moderate size that is added to it is rounded to an integer, which its low bits then hold. */
+    /** 1.5 * 2^23. Adding a number of moderate size to it rounds that number to an integer, which the low bits of the sum hold. */
     static final float ROUND = 12_582_912f;
 
-    /** {@code ln 2} in two parts, of which the first times any n is exact. */
+    /** {@code ln 2} in two parts. The first part times any n is exact. */
     static final float LN_2_HIGH = 0.693359375f;
 
     static final float LN_2_LOW = -2.12194440e-4f;

@@ -1,8 +1,8 @@
 package nighttrain.executor.device.cpu;
 
 /**
- * Sums whose order, and so whose bits, depend neither on how wide the machine's vectors are nor on whether the code is compiled:
- * {@link #CHAINS} sums of every 16th number, then a tree over them. {@code reduceLanes} promises no order.
+ * Sums whose order, and so whose bits, depend neither on how wide the machine's vectors are nor on whether the code is compiled: {@link #CHAINS} sums
+ * of every 16th number, then a tree over them. {@code reduceLanes} guarantees no order.
  */
 final class FixedSums {
     static final int CHAINS = 16;
@@ -35,7 +35,7 @@ final class FixedSums {
         return tree(chains);
     }
 
-    /** The sum of all chains: halves upon halves. */
+    /** Returns the sum of all chains: adds the upper half to the lower half until one is left. */
     static float tree(float[] chains) {
         for (int half = CHAINS / 2; half > 0; half /= 2) {
             for (int c = 0; c < half; c++) {

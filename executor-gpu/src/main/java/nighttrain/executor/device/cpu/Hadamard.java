@@ -1,6 +1,6 @@
 package nighttrain.executor.device.cpu;
 
-/** Products with a Hadamard matrix, which is orthogonal but for a factor: a few large numbers of many become many that are alike. */
+/** Multiplies by a Hadamard matrix, which is orthogonal up to a factor: it spreads a few large numbers evenly over many. */
 final class Hadamard {
     private Hadamard() {}
 

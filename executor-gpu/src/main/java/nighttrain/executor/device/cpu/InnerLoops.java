@@ -4,23 +4,22 @@ import com.sun.management.HotSpotDiagnosticMXBean;
 import java.lang.management.ManagementFactory;
 
 /**
- * The loops that most of the CPU's time goes to. The two implementations give the same bits: every result is a chain of
- * operations that are rounded exactly, in an order that this interface fixes, so that it depends neither on the width of the machine's
- * vectors nor on how bytecode is run.
+ * The loops that take most of the CPU's time. The two implementations give the same bits: every result is a chain of operations that are rounded
+ * exactly, in an order that this interface fixes. It depends neither on the width of the machine's vectors nor on how bytecode is run.
  *
  * <p>{@link VectorLoops} is several times faster where HotSpot's C2 compiles it. Elsewhere every vector operation is a call that
  * allocates, thousands of times slower than {@link PlainLoops}, which also runs without the module {@code jdk.incubator.vector}.
  */
 sealed interface InnerLoops permits VectorLoops, PlainLoops {
-    /** Those of this process; its callers hold the same instance in a constant, so that the choice costs nothing. */
+    /** The implementation that this process uses. It is a constant, so that the choice costs nothing per call. */
     InnerLoops CHOSEN = vectorsAreCompiled() ? new VectorLoops() : new PlainLoops();
 
     /** Outputs in one panel of weights, see {@link CpuMatrix}. */
     int panel();
 
     /**
-     * {@code rows} rows of the product with one panel: {@code out[o + r * outStride + c] = bias[b + c] + x[from + r * xStride] *
-     * panel[c] + ...} for {@code c < kept}, one chain of fused multiply-adds over the inputs in order.
+     * Multiplies {@code rows} rows by one panel: {@code out[o + r * outStride + c] = bias[b + c] + x[from + r * xStride] * panel[c] + ...} for {@code
+     * c < kept}, one chain of fused multiply-adds over the inputs in order.
      */
     void product(
             float[] out,
@@ -48,7 +47,7 @@ sealed interface InnerLoops permits VectorLoops, PlainLoops {
     /** {@code out = silu(gate) * up}, where {@code up} follows {@code gate} in {@code x}. */
     void siluMul(float[] out, int o, float[] x, int gate, int cols);
 
-    /** {@code x = x * sigmoid(gates)}; {@code gates} may be {@code x}, which is SiLU. */
+    /** {@code x = x * sigmoid(gates)}; {@code gates} may be {@code x}: the result is then SiLU. */
     void sigmoidMul(float[] x, int from, float[] gates, int g, int cols);
 
     /** GELU in place, by its approximation with tanh. */
@@ -74,7 +73,7 @@ sealed interface InnerLoops permits VectorLoops, PlainLoops {
                 && highestTier() == 4;
     }
 
-    /** 4 is C2; 0 where the virtual machine is not HotSpot. */
+    /** Returns the highest compilation tier: 4 is C2; 0 if the virtual machine is not HotSpot. */
     private static int highestTier() {
         try {
             return Integer.parseInt(ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class)

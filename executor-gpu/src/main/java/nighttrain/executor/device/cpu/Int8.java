@@ -3,7 +3,9 @@ package nighttrain.executor.device.cpu;
 /** Integers of -127 to 127 times a power of two. */
 final class Int8 {
     private static final int MAX = 127;
-    /** Of the power: with the largest, numbers of bf16 and 2^64 times them are finite; with the smallest, so are what they are divided by. */
+    /**
+     * Largest exponent of the power of two: with it, results are finite in bf16, and so are 2^64 times them. With the smallest, divisors are finite.
+     */
     private static final int LARGEST_POWER = 58;
 
     private static final int SMALLEST_POWER = -127;
@@ -11,8 +13,8 @@ final class Int8 {
     private Int8() {}
 
     /**
-     * Rounds {@code count} values from {@code from} on to integers times a power of two, the least by which none is larger than 127; at most
-     * 2^58, so that larger values than 127 times it become that. If one is infinite or NaN, all become NaN.
+     * Rounds {@code count} values from {@code from} on to integers times one power of two: the smallest for which no integer is larger than 127, and
+     * at most 2^58; values above 127 times 2^58 become 127 times 2^58. If a value is infinite or NaN, all become NaN.
      */
     static void round(float[] values, int from, int count) {
         float most = 0;

@@ -5,7 +5,7 @@ package nighttrain.executor.device.cpu;
  * too: interpreted, a multiply-add of a product takes some 20 ns, compiled by C1 0.4 ns.
  */
 final class PlainLoops implements InnerLoops {
-    /** Outputs, and rows, of one tile of a product. */
+    /** Outputs of one tile of a matmul, and its rows. */
     private static final int TILE = 4;
 
     /** {@code -2 sqrt(2 / pi) (v + 0.044715 v^3)} is {@code (CUBIC v^2 + LINEAR) v}. */

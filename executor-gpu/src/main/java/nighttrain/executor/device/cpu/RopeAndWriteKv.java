@@ -9,9 +9,9 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
 import nighttrain.io.spec.KvFormat;
 
-/** Queries and keys normed and rotated in place (RoPE, arXiv 2104.09864), keys and values copied into their pages. */
+/** Norms and rotates queries and keys in place (RoPE, arXiv 2104.09864), and copies keys and values into their pages. */
 record RopeAndWriteKv(ThreadTeam team) {
-    /** By sequence: of a page that is written, and allocated then, only one has a row. */
+    /** Runs sequence by sequence on several threads. Only one sequence writes to a page, which is allocated on its first write. */
     void run(
             CpuTensor qkv,
             CpuKvPages pages,

@@ -6,8 +6,8 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntConsumer;
 
 /**
- * The threads of one rank: the caller and its helpers share out numbered pieces of work. Which thread takes which piece is
- * left to chance, so a piece must not depend on it. Used by one caller at a time.
+ * The threads of one rank: the caller and its helpers share numbered pieces of work. A piece must not depend on which thread takes it. Used by one
+ * caller at a time.
  *
  * <p>Helpers spin for some microseconds before they park: a forward pass is hundreds of short operations in a row, and waking
  * a parked thread costs as much as one of them.
@@ -52,7 +52,7 @@ final class ThreadTeam implements AutoCloseable {
         mine.awaitDone();
     }
 
-    /** Splits {@code items} into even ranges, at most {@code perThread} to a thread and at least {@code grain} long. */
+    /** Splits {@code items} items into even ranges, at most {@code perThread} per thread and at least {@code grain} items long. */
     void runRanges(int items, int grain, int perThread, RangeWork work) {
         int pieces = Math.max(1, Math.min(items / Math.max(1, grain), helpers.length == 0 ? 1 : threads() * perThread));
         run(
@@ -61,7 +61,7 @@ final class ThreadTeam implements AutoCloseable {
                         (int) ((long) items * piece / pieces), (int) ((long) items * (piece + 1) / pieces)));
     }
 
-    /** The fewest items of {@code elements} elements that an element-wise operation hands to another thread. */
+    /** Returns the fewest items of {@code elements} elements each that an element-wise operation hands to another thread. */
     static int grain(int elements) {
         return Math.max(1, MIN_ELEMENTS / Math.max(1, elements));
     }

@@ -5,9 +5,9 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/** The loops in vectors as wide as the machine's; what is left at the end of a row goes by the operations of {@link PlainLoops}. */
+/** The loops in vectors as wide as the machine's. The remainder at the end of a row is computed with the operations of {@link PlainLoops}. */
 final class VectorLoops implements InnerLoops {
-    /** At most 16 lanes: what the interface calls whole rounds are whole vectors. */
+    /** At most 16 lanes, so that lengths that are multiples of 16 are whole vectors. */
     private static final VectorSpecies<Float> SPECIES =
             FloatVector.SPECIES_PREFERRED.length() > 16 ? FloatVector.SPECIES_512 : FloatVector.SPECIES_PREFERRED;
 
@@ -59,7 +59,7 @@ final class VectorLoops implements InnerLoops {
         }
     }
 
-    /** Up to {@link #TILE} rows; where fewer are left the last one is computed again, which costs less than going singly. */
+    /** Multiplies up to {@link #TILE} rows. If fewer are left, the last one is computed several times, which costs less than single rows. */
     private static void tile(
             float[] out,
             int o0,
@@ -134,7 +134,7 @@ final class VectorLoops implements InnerLoops {
         high.intoArray(out, o + LANES);
     }
 
-    /** A vector has all the chains of a fixed sum, or half of them; of narrower ones the loops that have no vectors are as fast. */
+    /** Sums in vectors that hold all chains of a fixed sum, or half of them. With narrower vectors the plain loops are as fast. */
     @Override
     public float sum(float[] x, int from, int count) {
         if (LANES * 2 < FixedSums.CHAINS) {
@@ -304,9 +304,9 @@ final class VectorLoops implements InnerLoops {
         }
     }
 
-    /** {@link Exponential#of}, lane by lane, of the same operations. */
+    /** {@link Exponential#of} for every lane, by the same operations. */
     static FloatVector exponential(FloatVector x) {
-        // Not min and max, which are slower: a comparison with NaN is false, so that NaN stays.
+        // Not by min and max, which are slower. A comparison with NaN is false, so that NaN stays.
         FloatVector bounded = x.blend(Exponential.HIGHEST, x.compare(VectorOperators.GT, Exponential.HIGHEST));
         bounded = bounded.blend(Exponential.LOWEST, bounded.compare(VectorOperators.LT, Exponential.LOWEST));
         FloatVector rounded = bounded.fma(
@@ -324,7 +324,7 @@ final class VectorLoops implements InnerLoops {
         p = p.fma(r.mul(r), r).add(1f);
         IntVector exponent = rounded.reinterpretAsInts().sub(Float.floatToRawIntBits(Exponential.ROUND));
         IntVector half = exponent.lanewise(VectorOperators.ASHR, 1);
-        // Written twice: a method that takes a vector, where C2 does not inline it, gets one on the heap.
+        // Written twice: if C2 does not inline a method that takes a vector, the vector is allocated on the heap.
         FloatVector first = half.add(Exponential.EXPONENT_BIAS)
                 .lanewise(VectorOperators.LSHL, Exponential.MANTISSA_BITS)
                 .reinterpretAsFloats();
