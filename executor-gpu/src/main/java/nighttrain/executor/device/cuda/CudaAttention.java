@@ -30,7 +30,7 @@ final class CudaAttention {
 
     private static final int MAX_SPLITS = 64;
 
-    /** Most blocks per multiprocessor that are few. */
+    /** Up to this many blocks per multiprocessor count as few. */
     private static final long FEW_BLOCKS = 2;
 
     private static final int WARP = 32;
@@ -82,7 +82,7 @@ final class CudaAttention {
 
     void run(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
         if (deterministic) {
-            prefill(out, qkv, pages, shape, sinks); // the decode kernel adds in another order
+            prefill(out, qkv, pages, shape, sinks); // since the decode kernel adds in another order
             return;
         }
         if (inputs.decodeCount() > 0) {
@@ -93,7 +93,7 @@ final class CudaAttention {
         }
     }
 
-    /** What the attention kernels are specialised for. */
+    /** Returns the constants that the attention kernels are compiled for. */
     static Map<String, Integer> defines(AttentionShape shape, int pageTokens, boolean sinks, KvFormat pages) {
         return Map.of(
                 "HEAD_DIM",
@@ -108,7 +108,7 @@ final class CudaAttention {
                 codes(pages));
     }
 
-    /** What the kernels call the numbers of pages. */
+    /** Returns the kernels' code of the number format of pages. */
     static int codes(KvFormat pages) {
         return switch (pages) {
             case PLAIN -> 0;
@@ -205,7 +205,7 @@ final class CudaAttention {
         return work;
     }
 
-    /** The launch shape of attention_decode.cu, derived as there. */
+    /** The launch shape of attention_decode.cu, derived as in that file. */
     record DecodeBlock(int warps, int sharedBytes) {
         private static final int MANY_BLOCKS_WARPS = 2;
         private static final int FEW_BLOCKS_WARPS = 4;
@@ -220,7 +220,7 @@ final class CudaAttention {
             return new DecodeBlock(warps, warps * stages * stageBytes + queryBytes);
         }
 
-        /** How many warps its blocks may have. */
+        /** Returns the numbers of warps that its blocks may have. */
         static List<Integer> warps(int paddedDim) {
             return isWide(paddedDim) ? List.of(MANY_BLOCKS_WARPS) : List.of(MANY_BLOCKS_WARPS, FEW_BLOCKS_WARPS);
         }
@@ -236,10 +236,10 @@ final class CudaAttention {
         }
     }
 
-    /** Which prefill kernel serves a shape, and its launch shape, derived as there. */
+    /** The prefill kernel that serves a shape, and its launch shape, derived as in that file. */
     record PrefillBlock(String file, int rows, int threads, int sharedBytes) {
         private static final int LARGEST_HOPPER_GROUP = 16;
-        /** Bytes of 16 numbers in 8 bits beside the scales of four tokens. */
+        /** Bytes of 16 numbers in 8 bits and the scales of four tokens. */
         private static final int STAGED_CHUNK = 20;
 
         static PrefillBlock of(boolean hopper, AttentionShape shape, int group, boolean bytes) {
@@ -346,7 +346,8 @@ final class CudaAttention {
     /**
      * Keys and values in bf16 or bytes, each {@code [page][track * kvHeads + head][pageTokens][paddedDim]}.
      *
-     * @param scales of bytes a byte each, {@code [page][track * kvHeads + head][pageTokens / 16][keys, values][16]}; 0 for bf16
+     * @param scales scales of keys and values in bytes, a byte each, {@code [page][track * kvHeads + head][pageTokens / 16][keys, values][16]}; 0 for
+     *     bf16
      * @param group the group of layers, which selects the page table of a sequence
      * @param keyHeads key heads of all tracks
      */

@@ -52,7 +52,7 @@ import nighttrain.io.spec.WeightFormat;
 final class CudaDevice implements Device {
     private static final int ALIGNMENT = 8;
 
-    /** Compute capability from which cuBLASLt has products of operands with a scale for every row. */
+    /** Compute capability from which cuBLASLt has matmuls of operands with a scale for every row. */
     private static final int FP8_CAPABILITY = 90;
 
     private final CudaContext context;
@@ -158,13 +158,13 @@ final class CudaDevice implements Device {
         return communicator;
     }
 
-    /** None if {@code CUDA_LAUNCH_BLOCKING} asks for the kernel of a fault. */
+    /** Returns none if {@code CUDA_LAUNCH_BLOCKING} asks for the kernel of a fault. */
     @Override
     public Optional<GraphRecorder> recorder() {
         return GpuFault.LAUNCHES_BLOCK ? Optional.empty() : Optional.of(recorder);
     }
 
-    /** One: a step is planned and enqueued while the one before runs. */
+    /** Returns 1: a step is planned and enqueued while the one before runs. */
     @Override
     public int stepsAhead() {
         return StepTurns.COUNT - 1;
@@ -225,7 +225,7 @@ final class CudaDevice implements Device {
         return bias.map(values -> biased(role, matrix, values)).orElse(matrix);
     }
 
-    /** In 8 bits by a kernel that Hopper alone has. */
+    /** Loads weights of experts. Only Hopper GPUs have a kernel for experts in 8 bits. */
     @Override
     public Matrix experts(
             String role,

@@ -27,7 +27,7 @@ public final class CudaDevices {
     private CudaDevices() {}
 
     /**
-     * How many GPUs there are.
+     * Returns the number of GPUs.
      *
      * @throws UserError where the driver is missing or fails, saying what is missing
      */
@@ -102,7 +102,7 @@ public final class CudaDevices {
         }
     }
 
-    /** Every GPU that this process sees: {@code 4 x NVIDIA H200}. */
+    /** Describes all GPUs that this process sees: {@code 4 x NVIDIA H200}. */
     public static String names() {
         Map<String, Integer> counts = new TreeMap<>();
         for (int ordinal = 0; ordinal < count(); ordinal++) {
@@ -125,12 +125,12 @@ public final class CudaDevices {
         }
     }
 
-    /** The devices of one replica, one rank each on the GPUs of these numbers. */
+    /** Returns the devices of one replica, one rank each on the GPUs of these numbers. */
     public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, CacheLayout layout) {
         return ranks(ordinals, limits, layout, CudaOptions.defaults());
     }
 
-    /** As above, computing as {@code options} say. */
+    /** As {@link #ranks(List, StepLimits, CacheLayout)}, computing as {@code options} say. */
     public static List<Device> ranks(
             List<Integer> ordinals, StepLimits limits, CacheLayout layout, CudaOptions options) {
         count();

@@ -22,7 +22,7 @@ import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.Mlp;
 
-/** Experts on one GPU: how many tokens an expert gets the device alone knows, so launches depend on the size of the step. */
+/** Experts on one GPU. Only the device knows how many tokens an expert gets, so launches depend on the size of the step. */
 final class CudaExperts implements ExpertOps, AutoCloseable {
     private static final int MASK_TOKENS = 32;
     private static final int ROW_THREADS = 256;
@@ -40,10 +40,10 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
     private final Map<Size, Places> places = new HashMap<>();
     private Optional<Load> last = Optional.empty();
 
-    /** Of what is left of a routing. */
+    /** The size of a routing's result. */
     private record Size(int tracks, int chosen, int experts) {}
 
-    /** Addresses of what route.cu leaves, at the largest step. */
+    /** Buffers for the results of route.cu, for the largest step. */
     private record Places(
             DevicePointer expert,
             DevicePointer weight,
@@ -88,13 +88,13 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
         this.maxTokens = maxTokens;
     }
 
-    /** For an operation that writes to tensors. */
+    /** Returns the kernels for an operation that writes to tensors, and forgets rows in 8 bits that it may change. */
     private KernelModules launching() {
         fp8.forget();
         return modules;
     }
 
-    /** Of a block that routes; where experts are many, each thread needs more registers. */
+    /** Returns the threads of a block that routes: fewer if there are many experts, since each thread then needs more registers. */
     private static int routeThreads(int experts) {
         return experts > 128 ? 512 : 1024;
     }
@@ -154,7 +154,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
         return tensor.map(one -> ((CudaTensor) one).address()).orElse(0L);
     }
 
-    /** Allocated when a size is first routed, which is before anything of it is recorded. */
+    /** Returns the buffers of a size. They are allocated when the size is first routed, which is before any of its work is captured. */
     private synchronized Places placesOf(Size size) {
         return places.computeIfAbsent(size, one -> {
             long choices = (long) one.tracks * maxTokens * one.chosen;
@@ -274,7 +274,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                         x.cols());
     }
 
-    /** Of what does not depend on the activation. */
+    /** Returns the source of kernels that do not depend on the activation. */
     private static KernelSource source(int cols) {
         return source(cols, new Activation.Plain(Mlp.Activation.SILU), true);
     }
@@ -299,7 +299,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                         one.hostLoad.copyFrom(one.load, one.hostLoad.view().capacity(), streams.main()));
     }
 
-    /** As the latest step that has ended left it. */
+    /** Returns the counts up to the latest step that has ended. */
     @Override
     public synchronized Load load() {
         return last.orElseGet(this::counted);
@@ -317,7 +317,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
         return new Load(tokens, busiest);
     }
 
-    /** Before the memory is freed that {@link #load} reads. */
+    /** Keeps the counts, before the memory that {@link #load} reads is freed. */
     @Override
     public synchronized void close() {
         last = Optional.of(counted());

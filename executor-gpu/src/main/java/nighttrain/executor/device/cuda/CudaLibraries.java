@@ -8,7 +8,7 @@ import nighttrain.executor.device.cuda.kernel.KernelCompiler.CubinCache;
 import nighttrain.executor.device.cuda.kernel.KernelCompiler.Nvrtc;
 import nighttrain.executor.device.cuda.matmul.CublasLt;
 
-/** Shared by all ranks: the bound libraries and the compiled kernels. */
+/** The bound libraries and the compiled kernels, which all ranks share. */
 final class CudaLibraries {
     private final CublasLt cublasLt = NativeLibraries.load("cublasLt", CublasLt.class);
     private final Nvrtc nvrtc = NativeLibraries.load("nvrtc", Nvrtc.class);

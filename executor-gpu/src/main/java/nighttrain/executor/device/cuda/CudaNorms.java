@@ -13,7 +13,7 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/** Norms of rows, which are quantised, too, where matrices of 8 bits have so many inputs. */
+/** Norms of rows. Rows are also quantised if matrices in 8 bits have as many inputs. */
 final class CudaNorms implements NormCall.OfAddition {
     private final KernelModules modules;
     private final Streams streams;
@@ -46,7 +46,7 @@ final class CudaNorms implements NormCall.OfAddition {
         return call(defines, out, x, y, 0, norm, operand);
     }
 
-    /** In place; {@code firstCol} is the first column that the kernel sees. */
+    /** Norms columns from {@code firstCol} on in place; this is the first column that the kernel sees. */
     void normColumns(CudaTensor x, int firstCol, Norm norm) {
         int cols = norm.weight().cols();
         fp8.forget();
@@ -73,13 +73,13 @@ final class CudaNorms implements NormCall.OfAddition {
                 quantize ? 1 : 0);
     }
 
-    /** {@code name} is norm_rows, which does not read {@code y}, or add_norm_rows. */
+    /** Launches the kernel {@code name}: norm_rows, which does not read {@code y}, or add_norm_rows. */
     private void launch(String name, NormCall call, CudaTensor x) {
         modules.get(name, new KernelSource("norm.cu", call.defines()))
                 .launch(streams.main(), Kernel.Grid.of(x.rows(), x.tracks(), NormCall.THREADS), call.argument());
     }
 
-    /** Rows of all three are as wide as {@code x}. */
+    /** Rows of {@code out} and {@code y} are as wide as those of {@code x}. */
     private static NormCall call(
             Map<String, Integer> defines,
             CudaTensor out,

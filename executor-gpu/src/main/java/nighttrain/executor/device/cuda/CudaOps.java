@@ -23,15 +23,13 @@ import nighttrain.executor.device.cuda.matmul.Matmuls;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/**
- * The operations on one GPU: each is a kernel of {@code /kernels}; most matmuls are cuBLASLt's. Operands are bf16, accumulators fp32.
- */
+/** The operations on one GPU. Each is a kernel of {@code /kernels}; cuBLASLt computes most matmuls. Operands are bf16, accumulators fp32. */
 final class CudaOps implements Ops {
     private static final int ROW_THREADS = 256;
     private static final int ELEMENT_THREADS = 256;
     private static final int MOST_ROPE_WARPS = 8;
 
-    /** Up to so many tokens a warp has one head, from there on several, one after the other. */
+    /** Up to this many tokens a warp computes one head; with more tokens, several heads one after the other. */
     private static final int FEW_TOKENS = 512;
 
     private final KernelModules modules;
@@ -68,7 +66,7 @@ final class CudaOps implements Ops {
         this.attention = attention;
     }
 
-    /** For an operation that writes to tensors. */
+    /** Returns the kernels for an operation that writes to tensors, and forgets rows in 8 bits that it may change. */
     private KernelModules launching() {
         fp8.forget();
         return modules;
@@ -255,7 +253,7 @@ final class CudaOps implements Ops {
                 .launch(streams.main(), elements(x), x.address(), x.trackStride(), vectors(x));
     }
 
-    /** Of fp32 values of one track. */
+    /** Serves fp32 values of one track. */
     @Override
     public void softCap(Tensor logitsInOut, float cap) {
         CudaTensor x = (CudaTensor) logitsInOut;

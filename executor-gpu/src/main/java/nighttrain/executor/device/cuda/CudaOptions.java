@@ -4,8 +4,8 @@ package nighttrain.executor.device.cuda;
  * How GPUs compute.
  *
  * @param skipAllReduce leave out all-reduces, to measure the bound without communication
- * @param deterministic the same operations in the same order for a token, whatever the other rows in the step: matmuls
- *     of one number of rows, one attention kernel
+ * @param deterministic the same operations in the same order for a token, whatever the other rows in the step: all matmuls have one number of rows,
+ *     and one attention kernel serves all sequences
  * @param nccl communicate by NCCL even if GPUs can read each other's memory
  */
 public record CudaOptions(boolean skipAllReduce, boolean deterministic, boolean nccl) {
