@@ -6,7 +6,7 @@ import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * What a kernel that norms rows by norm.cuh is given.
+ * The arguments of a kernel that norms rows by norm.cuh.
  *
  * @param defines its compile-time constants
  * @param argument its {@code Normed}
@@ -14,7 +14,7 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 public record NormCall(Map<String, Integer> defines, Struct argument) {
     public static final int THREADS = 256;
 
-    /** {@code x += y; out = norm(x)} of rows whose {@code y} the kernel finds by itself. */
+    /** Makes the arguments of {@code x += y; out = norm(x)} for a kernel that computes {@code y} itself. */
     @FunctionalInterface
     public interface OfAddition {
         NormCall addition(CudaTensor out, CudaTensor x, Norm norm);

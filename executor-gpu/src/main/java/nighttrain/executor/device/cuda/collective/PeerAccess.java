@@ -49,7 +49,7 @@ public final class PeerAccess {
                 .flatMap(from -> gpus.stream().filter(to -> to != from).map(to -> new Pair(from, to)));
     }
 
-    /** The order in which NCCL adds depends on the size of the tensor. Two parts have only one order. */
+    /** Refuses all-reduces whose order of additions depends on the size of the tensor, as NCCL's does. Two parts have only one order. */
     static void refuseUnorderedSums(int ranks) {
         if (ranks > 2) {
             throw UserError.of(

@@ -22,7 +22,7 @@ public final class PeerGroup {
     private int left;
 
     /**
-     * @param nccl communicates where GPUs cannot read each other's memory
+     * @param nccl communicates if GPUs cannot read each other's memory
      */
     public PeerGroup(int ranks, Optional<NcclGroup> nccl) {
         this.ranks = ranks;

@@ -25,7 +25,7 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 public final class PeerTransport implements Transport {
     static final int BLOCKS = 64;
 
-    /** Of a sum with a norm, which has a row a block; several then meet at one place. */
+    /** Most blocks of an all-reduce with a norm, where a block computes a row at a time. Beyond {@link #BLOCKS}, several blocks share the flags of one place. */
     private static final int MOST_BLOCKS = 256;
 
     public static final int MAX_RANKS = 8;
@@ -36,8 +36,8 @@ public final class PeerTransport implements Transport {
     private static final Kernel.Grid BESIDE = Kernel.Grid.of(BLOCKS / 2, 1, THREADS);
 
     /**
-     * The largest parts, in bytes, that are summed by the kernel that norms, by number of ranks. On two it was the faster at every size
-     * (BENCHMARKS.md); on more a two-shot sum moves fewer bytes, so that large parts are summed and normed apart.
+     * The largest parts, in bytes, that are summed by the kernel that norms, by number of ranks. On two ranks it is the faster at every size
+     * (BENCHMARKS.md). On more ranks a two-shot all-reduce moves fewer bytes, so that large parts are summed and normed by separate kernels.
      */
     private static final Map<Integer, Long> MOST_NORMED_BYTES = Map.of(2, Long.MAX_VALUE, 4, 1L << 20, 8, 1L << 19);
 
@@ -77,7 +77,7 @@ public final class PeerTransport implements Transport {
         if (part.tracks() > 1 || part.cols() % CudaTensor.VECTOR != 0 || most == 0) {
             return Optional.empty();
         }
-        // Whatever the size, so that no later step waits for the compiler.
+        // For every size, so that no later step waits for the compiler.
         Kernel kernel = modules.get("all_reduce_add_norm_rows", normSource(size, norm.defines()));
         if (part.trackBytes() > most) {
             return Optional.empty();
@@ -95,7 +95,7 @@ public final class PeerTransport implements Transport {
     }
 
     private boolean isTwoShot(CudaTensor out, CudaTensor in, float scale) {
-        return !modules.isRehearsal() // which has nothing to measure; both sums are compiled together
+        return !modules.isRehearsal() // a rehearsal has nothing to measure; both kernels are compiled together
                 && threshold.isReached(
                         in.trackBytes(),
                         capacity(in),
@@ -134,7 +134,7 @@ public final class PeerTransport implements Transport {
         return modules.get(name, source(size, fp32));
     }
 
-    /** {@code fp32}: of what is summed. */
+    /** {@code fp32}: whether the tensors are fp32. */
     public static KernelSource source(int ranks, boolean fp32) {
         return new KernelSource("all_reduce.cu", defines(ranks, fp32));
     }

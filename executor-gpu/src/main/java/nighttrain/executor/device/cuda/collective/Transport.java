@@ -13,10 +13,12 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /** Moves data between ranks. Every rank makes the same calls in the same order. */
 public interface Transport {
-    /** Prepares {@code out[t] = scale * sum of in over all tracks of all ranks}; {@code out} is not {@code in}, and of its type. */
+    /** Prepares {@code out[t] = scale * sum of in over all tracks of all ranks}; {@code out} is another buffer than {@code in}, of the same type. */
     Streams.Launch allReduce(CudaTensor out, CudaTensor in, float scale);
 
-    /** Prepares a sum of {@code part} in the kernel that adds it and norms; none where two kernels are faster or the only way. */
+    /**
+     * Prepares an all-reduce of {@code part} in the kernel that adds and norms its sum; none if two kernels are faster or there is no such kernel.
+     */
     default Optional<Streams.Launch> allReduceAddNorm(CudaTensor part, NormCall norm) {
         return Optional.empty();
     }
@@ -24,7 +26,7 @@ public interface Transport {
     /** As {@link nighttrain.executor.device.Communicator#gatherRows}. */
     Tensor gatherRows(CudaTensor whole, CudaTensor part, Stream stream);
 
-    /** For one rank, which only adds up its own tracks. */
+    /** The transport of a single rank, which only adds up its own tracks. */
     record OneRank(TrackSum tracks) implements Transport {
         @Override
         public Streams.Launch allReduce(CudaTensor out, CudaTensor in, float scale) {
@@ -41,7 +43,7 @@ public interface Transport {
     record TrackSum(KernelModules modules) {
         private static final int THREADS = 256;
 
-        /** {@code fp32}: of what is summed. */
+        /** {@code fp32}: whether the tensors are fp32. */
         public static KernelSource source(boolean fp32) {
             return new KernelSource("track_sum.cu", Map.of("FP32", fp32 ? 1 : 0));
         }
