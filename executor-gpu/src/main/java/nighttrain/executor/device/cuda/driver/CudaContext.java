@@ -53,12 +53,12 @@ public final class CudaContext {
                 + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
     }
 
-    /** Whether kernels that use the instructions of Hopper alone (sm_90a) run. */
+    /** Returns whether kernels with instructions that only Hopper has (sm_90a) run on this GPU. */
     public boolean isHopper() {
         return computeCapability() == 90;
     }
 
-    /** NVRTC's name of this architecture. The instructions of Hopper alone need the suffix a. */
+    /** NVRTC's name of this architecture. Instructions that only Hopper has need the suffix a. */
     public String architecture() {
         return "sm_" + computeCapability() + (isHopper() ? "a" : "");
     }

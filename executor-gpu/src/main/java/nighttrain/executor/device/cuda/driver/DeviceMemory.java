@@ -87,7 +87,7 @@ public final class DeviceMemory implements AutoCloseable {
             try {
                 frees.pop().run();
             } catch (CudaException e) {
-                // The context is broken, and its memory goes with it.
+                // The context is broken; its memory is freed with it.
             }
         }
     }

@@ -30,7 +30,7 @@ public final class NativeLibraries {
         return load(name, binding, folders());
     }
 
-    /** As {@link #load(String, Class)}, from these folders and the system's. */
+    /** As {@link #load(String, Class)}, from these folders and the system's folders. */
     public static <T extends Library> T load(String name, Class<T> binding, List<String> folders) {
         List<String> tried = new ArrayList<>();
         for (String version : VERSIONS) {
@@ -51,7 +51,7 @@ public final class NativeLibraries {
                         + " and the system's folders; install it, set CUDA_HOME, or use --backend cpu");
     }
 
-    /** Binds a library of the driver by its file's name, where there is one. */
+    /** Binds a library of the driver by its file name, if there is one. */
     public static <T extends Library> Optional<T> find(String file, Class<T> binding) {
         try {
             return Optional.of(Native.load(file, binding));

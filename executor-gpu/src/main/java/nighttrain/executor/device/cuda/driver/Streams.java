@@ -12,7 +12,7 @@ import jcuda.driver.JCudaDriver;
  * once runs on the main stream, where it needs no events, unless the side stream is in use: all-reduces keep their order.
  */
 public final class Streams implements AutoCloseable {
-    /** Two for every all-reduce under way; with fewer an all-reduce is waited for before its time. */
+    /** Events, two for every all-reduce under way. With fewer, an all-reduce would be waited for too early. */
     private static final int EVENTS = 64;
 
     private final Stream main = new Stream();
