@@ -11,7 +11,7 @@ import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
-/** A compiled kernel of one GPU, which one thread launches. */
+/** A compiled kernel of one GPU. One thread launches it. */
 public final class Kernel {
     private final String name;
     private final Function function;
@@ -20,7 +20,7 @@ public final class Kernel {
     private int sharedBytes;
 
     /**
-     * @param waits whether it may start before the kernels ahead of it have ended, since it waits for them itself
+     * @param waits whether it may start before earlier kernels have ended, since it waits for them itself
      */
     Kernel(String name, Function function, Driver driver, boolean waits) {
         this.name = name;
@@ -29,7 +29,7 @@ public final class Kernel {
         this.launch = new Launch(waits);
     }
 
-    /** A kernel that is being compiled: nothing launches it yet. */
+    /** Returns a kernel that is being compiled; its launches do nothing. */
     static Kernel notYet(String name) {
         return new Kernel(name, null, null, false);
     }
@@ -44,13 +44,13 @@ public final class Kernel {
         return this;
     }
 
-    /** How many blocks, threads in each, and dynamic shared memory. */
+    /** Numbers of blocks, threads per block, and bytes of dynamic shared memory per block. */
     public record Grid(int x, int y, int z, int threads, int sharedBytes) {
         public static Grid of(int x, int y, int threads) {
             return new Grid(x, y, 1, threads, 0);
         }
 
-        /** How many blocks it takes where each has so many of {@code count}. */
+        /** Returns the blocks that {@code count} items need if a block has {@code ofBlock} of them. */
         public static int blocks(int count, int ofBlock) {
             return (count + ofBlock - 1) / ofBlock;
         }
@@ -69,7 +69,7 @@ public final class Kernel {
         }
     }
 
-    /** What JCuda has not; as in cuda.h. */
+    /** A driver function that JCuda lacks; as in cuda.h. */
     interface Driver extends Library {
         static Driver load() {
             return NativeLibraries.find("libcuda.so.1", Driver.class).orElseThrow();
@@ -78,7 +78,7 @@ public final class Kernel {
         int cuLaunchKernelEx(Pointer config, Pointer function, Pointer arguments, Pointer extra);
     }
 
-    /** A function whose handle can be told. */
+    /** A function whose handle can be read. */
     static final class Function extends CUfunction {
         private Pointer handle() {
             return new Pointer(getNativePointer());

@@ -27,7 +27,7 @@ import java.util.function.Consumer;
 
 /** Compiles kernels for one GPU architecture, each once for all ranks and on a thread of its own, and caches them on disk. */
 public final class KernelCompiler {
-    /** Hopper. */
+    /** First architecture whose kernels can wait for earlier ones: Hopper. */
     private static final int FIRST_WAITING = 90;
 
     private final Nvrtc nvrtc;
@@ -43,7 +43,7 @@ public final class KernelCompiler {
         this.threads = threads();
     }
 
-    /** As many as processors, since compilers share nothing. They end when they have nothing to do. */
+    /** Makes one compiler thread per processor, since compilers share nothing. Idle threads end. */
     private static Executor threads() {
         int processors = Runtime.getRuntime().availableProcessors();
         ThreadPoolExecutor threads = new ThreadPoolExecutor(
@@ -56,12 +56,12 @@ public final class KernelCompiler {
         return threads;
     }
 
-    /** Whether kernels for this architecture can wait for those ahead of them (launch.cuh). */
+    /** Returns whether kernels for this architecture can wait for earlier kernels (launch.cuh). */
     boolean letsKernelsWait() {
         return Integer.parseInt(architecture.replaceAll("\\D", "")) >= FIRST_WAITING;
     }
 
-    /** The machine code of a kernel file, from the cache or compiled. */
+    /** Returns the machine code of a kernel file, from the cache or compiled. */
     byte[] cubin(KernelSource source) {
         try {
             return started(source).join();
@@ -70,7 +70,7 @@ public final class KernelCompiler {
         }
     }
 
-    /** Begins what {@link #cubin} waits for. A failure is thrown there. */
+    /** Starts the compilation that {@link #cubin} waits for. A failure is thrown there. */
     void start(KernelSource source) {
         CompletableFuture<byte[]> unused = started(source);
     }
@@ -90,7 +90,7 @@ public final class KernelCompiler {
         });
     }
 
-    /** The version of the compiler: {@code 13.0}. */
+    /** Returns the version of the compiler: {@code 13.0}. */
     public String version() {
         IntByReference major = new IntByReference();
         IntByReference minor = new IntByReference();
@@ -99,9 +99,9 @@ public final class KernelCompiler {
     }
 
     /**
-     * Compiles, whatever was compiled before.
+     * Compiles a kernel file without a look at the cache.
      *
-     * @param log takes what the compiler says, nothing unless its options ask for more than machine code
+     * @param log takes the compiler's output, which is empty unless its options ask for more than machine code
      */
     public byte[] compile(KernelSource source, List<String> compilerOptions, Consumer<String> log) {
         List<String> headers =
@@ -172,10 +172,7 @@ public final class KernelCompiler {
         int nvrtcDestroyProgram(PointerByReference program);
     }
 
-    /**
-     * Compiled kernels on disk, by the hash of everything that went into them. A folder that cannot be written costs a compilation,
-     * nothing else.
-     */
+    /** Compiled kernels on disk, by the hash of everything that they depend on. If the folder cannot be written, kernels are compiled again. */
     public record CubinCache(Path folder) {
         /** {@code $XDG_CACHE_HOME} or {@code ~/.cache}, {@code /nighttrain/kernels}. */
         public static CubinCache ofUser() {

@@ -19,7 +19,7 @@ public final class KernelModules implements AutoCloseable {
         this.compiler = compiler;
     }
 
-    /** Starts to compile all that {@code work} launches, many files at a time; none of it runs. */
+    /** Starts to compile all kernels that {@code work} launches, many files at a time. No kernel runs. */
     public void rehearse(Runnable work) {
         rehearsal = true;
         try {
@@ -29,12 +29,12 @@ public final class KernelModules implements AutoCloseable {
         }
     }
 
-    /** Whether nothing runs now, so that nothing can be measured. */
+    /** Returns whether a rehearsal is under way: launches do nothing, so that no time can be measured. */
     public boolean isRehearsal() {
         return rehearsal;
     }
 
-    /** The function {@code name} of a kernel file. */
+    /** Returns the function {@code name} of a kernel file. */
     public Kernel get(String name, KernelSource source) {
         if (rehearsal) {
             compiler.start(source);

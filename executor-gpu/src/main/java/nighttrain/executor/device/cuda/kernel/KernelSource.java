@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * A kernel file and what it is specialised for.
+ * A kernel file and the constants that it is compiled for.
  *
  * @param file name under {@code /kernels}
  * @param defines compile-time constants
@@ -51,7 +51,7 @@ public record KernelSource(String file, Map<String, Integer> defines) {
         return text(file);
     }
 
-    /** Whether its kernels wait for those ahead of them themselves, as launch.cuh says. */
+    /** Returns whether its kernels wait for earlier kernels themselves (launch.cuh). */
     boolean waits() {
         return text().contains("wait_for_kernels_before();");
     }
