@@ -5,7 +5,7 @@ import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
 import com.sun.jna.ptr.PointerByReference;
 
-/** NVIDIA's matrix products; functions and constants as in cublasLt.h. */
+/** NVIDIA's library of matmuls; functions and constants as in cublasLt.h. */
 public interface CublasLt extends Library {
     int COMPUTE_32F = 68;
     int TYPE_FP32 = 0;
@@ -28,7 +28,7 @@ public interface CublasLt extends Library {
     /** A scale for every row of A^T, or for every column of B. */
     int SCALE_OUTER_VECTOR = 3;
 
-    /** The first version that has it. */
+    /** The first version with {@link #SCALE_OUTER_VECTOR}. */
     long OUTER_VECTOR_SINCE = 120_900;
 
     int LAYOUT_BATCH_COUNT = 5;
@@ -39,7 +39,7 @@ public interface CublasLt extends Library {
     /** Bytes of one cublasLtMatmulHeuristicResult_t, whose first part is the algorithm. */
     int RESULT_BYTES = 96;
 
-    /** 130001 is 13.0.1. */
+    /** Returns the version; 130001 is 13.0.1. */
     long cublasLtGetVersion();
 
     int cublasLtCreate(PointerByReference handle);

@@ -7,9 +7,9 @@ import nighttrain.io.spec.WeightFormat;
 /**
  * Weights {@code [tracks, outputs, inputs]} row-major, in bf16 or e4m3.
  *
- * @param scalesAddress of the scales of weights in e4m3, {@code [tracks, outputs]}, in fp32
- * @param biasAddress of a bias {@code [tracks, outputs]} in bf16; 0: none
- * @param biasFp32Address of the same in fp32
+ * @param scalesAddress address of the scales of weights in e4m3, {@code [tracks, outputs]}, in fp32
+ * @param biasAddress address of a bias {@code [tracks, outputs]} in bf16; 0: none
+ * @param biasFp32Address address of the same bias in fp32
  */
 public record CudaMatrix(
         int tracks,
@@ -21,17 +21,17 @@ public record CudaMatrix(
         long biasAddress,
         long biasFp32Address)
         implements Matrix {
-    /** In bf16, without a bias. */
+    /** Returns weights in bf16 without a bias. */
     public static CudaMatrix plain(int tracks, int outputs, int inputs, long address) {
         return new CudaMatrix(tracks, outputs, inputs, WeightFormat.PLAIN, address, 0, 0, 0);
     }
 
-    /** The same with a bias, in both types. */
+    /** Returns the same weights with a bias, in both types. */
     public CudaMatrix withBias(long bf16, long fp32) {
         return new CudaMatrix(tracks, outputs, inputs, format, address, scalesAddress, bf16, fp32);
     }
 
-    /** One track alone, of weights in e4m3. */
+    /** Returns one track of weights in e4m3. */
     CudaMatrix track(int track) {
         long first = (long) track * outputs;
         return new CudaMatrix(

@@ -10,14 +10,14 @@ import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
-/** Products of few rows, by a kernel that reads the weights at the rate of memory, from before the rows are known. */
+/** Matmuls of few rows, by a kernel that reads the weights at the memory rate. It starts to read them before the rows are computed. */
 public final class FewRows {
-    /** More are cuBLASLt's. */
+    /** Most rows that this kernel multiplies; cuBLASLt multiplies more. */
     private static final int MOST_ROWS = 8;
 
     private static final int ALIGNED_BYTES = 16;
     private static final int THREADS = 256;
-    private static final int BLOCKS = 2; // of a multiprocessor
+    private static final int BLOCKS = 2; // per multiprocessor
 
     private final KernelModules modules;
     private final Streams streams;
@@ -43,7 +43,7 @@ public final class FewRows {
         return matrix.format() == WeightFormat.FP8 ? 1 : CudaTensor.BF16;
     }
 
-    /** Whether {@link #runActivated} serves it. */
+    /** Returns whether {@link #runActivated} serves these operands. */
     public boolean activates(CudaTensor x, CudaMatrix matrix) {
         return serves(x, matrix) && matrix.format() == WeightFormat.PLAIN;
     }

@@ -10,7 +10,7 @@ import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/** What weights of 8 bits are multiplied by: rows in e4m3 with a scale each, in one buffer for all operands of a width. */
+/** The operands of weights in 8 bits: rows in e4m3 with a scale each, in one buffer for all operands of a width. */
 public final class Fp8Operands {
     private static final int THREADS = 256;
 
@@ -49,7 +49,7 @@ public final class Fp8Operands {
         return new KernelSource("quantize.cu", Map.of("COLS", cols, "THREADS", THREADS));
     }
 
-    /** Makes room for {@code rows} rows of every track, which recorded steps cannot. */
+    /** Allocates a buffer for {@code rows} rows of every track, which captured graphs cannot do. */
     public void reserve(int tracks, int rows, int cols) {
         operands.computeIfAbsent(new Width(tracks, cols), width -> allocated(tracks, rows, cols));
     }
@@ -65,8 +65,8 @@ public final class Fp8Operands {
     }
 
     /**
-     * Where the kernel that writes {@code out} writes its rows in 8 bits, too, if matrices of 8 bits have so many inputs. {@link #quantized}
-     * then takes them as they are, if the next operation asks for them.
+     * Returns the buffer to which the kernel that writes {@code out} also writes its rows in 8 bits; none unless matrices in 8 bits have as many
+     * inputs. {@link #quantized} returns these rows if the next operation asks for them.
      */
     public Optional<Operand> writing(CudaTensor out) {
         Operand operand = operands.get(new Width(out.tracks(), out.cols()));
@@ -77,7 +77,7 @@ public final class Fp8Operands {
         return Optional.of(operand);
     }
 
-    /** Another operation may write to what {@link #writing} was told of. */
+    /** Forgets the tensor given to {@link #writing}, since another operation may write to it. */
     public void forget() {
         written = Optional.empty();
     }
@@ -108,7 +108,7 @@ public final class Fp8Operands {
                         gateUp.trackStride());
     }
 
-    /** The rows of {@code x}, until the next operand of its width. */
+    /** Returns the rows of {@code x} in 8 bits. They are valid until the next operand of the same width. */
     Operand quantized(CudaTensor x) {
         Operand operand = operands.get(new Width(x.tracks(), x.cols()));
         if (holds(x)) {
@@ -122,8 +122,8 @@ public final class Fp8Operands {
     }
 
     /**
-     * The same of rows by expert, of which a token has several: in buffers of their own. They are made when such rows are first quantised,
-     * which is before anything of them is recorded.
+     * As {@link #quantized(CudaTensor)}, for rows by expert, of which a token has several, in separate buffers. These are allocated when such rows
+     * are first quantised, which is before any of that work is captured.
      */
     Operand quantizedByExpert(CudaTensor x) {
         forget();

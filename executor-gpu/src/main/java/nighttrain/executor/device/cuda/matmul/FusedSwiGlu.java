@@ -14,18 +14,17 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t] = silu(x[t] G[t]^T) * (x[t] U[t]^T)} for many rows, in one kernel for Hopper GPUs. The matrix holds the rows of G, then the
- * rows of U. Of few rows, or such as leave much of a cluster's 256
- * empty, {@link Matmuls} computes the product.
+ * {@code out[t] = silu(x[t] G[t]^T) * (x[t] U[t]^T)} for many rows, in one kernel for Hopper GPUs. The matrix holds the rows of G, then the rows of
+ * U. {@link Matmuls} computes few rows, and numbers of rows that leave much of a cluster's 256 rows empty.
  */
 public final class FusedSwiGlu {
     /** Columns that a cluster may take; wider is more efficient. */
     public static final List<Integer> TILE_COLS = List.of(96, 112, 128);
 
-    /** Rows that a cluster takes: it computes as many where there are fewer. */
+    /** Rows of a cluster, which computes this many even if there are fewer. */
     private static final int CLUSTER_ROWS = 256;
 
-    /** From here on little is computed for nothing, whatever the number of rows. */
+    /** From this many rows on, the share of rows computed in vain is small, whatever their number. */
     private static final int MANY_ROWS = 4 * CLUSTER_ROWS;
 
     private static final int ALIGNMENT = 8;
@@ -66,7 +65,7 @@ public final class FusedSwiGlu {
         return new KernelSource("linear_silu_mul_sm90.cu", Map.of("TILE_COLS", tileCols));
     }
 
-    /** As few rounds of tiles as the widest need, and then as narrow as that allows: the last of few rounds is often not full. */
+    /** Returns the narrowest tile that needs as few rounds as the widest one: the last of few rounds is often not full. */
     private int tileCols(CudaTensor x, int cols) {
         int down = x.tracks() * ((x.rows() + CLUSTER_ROWS - 1) / CLUSTER_ROWS);
         int clusters = blocks / 2;

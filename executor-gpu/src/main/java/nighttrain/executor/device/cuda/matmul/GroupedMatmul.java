@@ -15,8 +15,8 @@ import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t, r] = x[t, r] W^T + b} of the expert that row r of track t belongs to. Which that is, the device alone knows; launches depend on
- * the number of rows.
+ * {@code out[t, r] = x[t, r] W^T + b} with W and b of the expert that row r of track t belongs to. Only the device knows the expert; launches depend
+ * on the number of rows.
  */
 public final class GroupedMatmul {
     private static final int COLS = 128;
@@ -48,12 +48,12 @@ public final class GroupedMatmul {
         this.hopper = hopper;
     }
 
-    /** By the kernel that runs on any GPU alone. */
+    /** Returns matmuls that use only the kernel that runs on any GPU. */
     public static GroupedMatmul portable(CudaContext context, KernelModules modules, Streams streams) {
         return new GroupedMatmul(context, modules, streams, Optional.empty(), Optional.empty());
     }
 
-    /** Rows of a tile, from the fewest on; the kernel's stages; and the blocks that a large multiprocessor holds. */
+    /** The sizes of tiles, from the smallest on: rows of a tile, the kernel's stages, and the blocks that a large multiprocessor holds. */
     public enum TileRows {
         FEW(16, 4, 3),
         SOME(32, 4, 2),
@@ -70,7 +70,7 @@ public final class GroupedMatmul {
             this.blocks = blocks;
         }
 
-        /** The fewest that hold most experts' rows, so that their weights are read once. */
+        /** Returns the smallest tile that holds the rows of most experts, so that their weights are read once. */
         static TileRows of(int rows, int experts) {
             return List.of(values()).stream()
                     .filter(tile -> 2L * tile.rows * experts >= 3L * rows)
@@ -78,7 +78,7 @@ public final class GroupedMatmul {
                     .orElse(MOST);
         }
 
-        /** The kernel for that many inputs. */
+        /** Returns the kernel for {@code inputs} inputs. */
         public KernelSource source(int inputs) {
             return new KernelSource(
                     "grouped_linear.cu", Map.of("ROWS", rows, "VECTOR", inputs % ALIGNMENT == 0 ? ALIGNMENT : 1));
@@ -88,17 +88,17 @@ public final class GroupedMatmul {
             return stages * (rows + COLS) * DEPTH * CudaTensor.BF16 + (slabs + 1) * Integer.BYTES;
         }
 
-        /** The most tiles that a track's rows may be in. */
+        /** Returns the most tiles that a track's rows can be in. */
         private long most(int allRows, int experts) {
             return allRows / rows + (long) Math.min(allRows, experts);
         }
     }
 
     /**
-     * Rows that belong to no expert are neither read nor written.
+     * Multiplies all rows that belong to an expert. Other rows are neither read nor written.
      *
      * @param experts {@code [tracks * experts, outputs, inputs]}, those of the first track first
-     * @param offsets address of {@code [tracks, experts + 1]} 32-bit integers: where an expert's rows begin, and where the last one's end
+     * @param offsets address of {@code [tracks, experts + 1]} 32-bit integers: where every expert's rows begin, and where the last one's end
      */
     public void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets) {
         if (hopper.isPresent() && HopperGroupedMatmul.serves(experts, false)) {
@@ -109,8 +109,7 @@ public final class GroupedMatmul {
     }
 
     /**
-     * Multiplies by gates and ups, {@code [tracks * experts, 2 * outputs, inputs]}, and activates, where one kernel does both: returns whether
-     * it did.
+     * Multiplies by gates and ups, {@code [tracks * experts, 2 * outputs, inputs]}, and activates, if one kernel does both. Returns whether it did.
      */
     public boolean runActivated(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, Activation activation) {
         Optional<Gated> gated = Gated.of(activation);
@@ -130,7 +129,7 @@ public final class GroupedMatmul {
                 : Rows.of(x);
     }
 
-    /** By the portable kernel. */
+    /** Multiplies by the portable kernel, with tiles of this size. */
     void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, TileRows tile) {
         int slabs = experts.tracks();
         int perTrack = slabs / x.tracks();

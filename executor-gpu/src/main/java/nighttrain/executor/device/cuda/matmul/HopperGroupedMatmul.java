@@ -15,12 +15,12 @@ import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t, i] = W[t, e] x[t, i] + b[t, e]} of the expert e that row i belongs to, for Hopper GPUs. Serves experts whose inputs are a
- * multiple of 16 bytes and whose outputs are one of 8 (of 16, of gates and ups), at most {@value #MOST_EXPERTS} of them. A row's bits depend on
- * its expert and on itself alone.
+ * {@code out[t, i] = W[t, e] x[t, i] + b[t, e]} for the expert e that row i belongs to, on Hopper GPUs. Serves experts whose inputs are a multiple of
+ * 16 bytes and whose outputs are a multiple of 8 (of 16 for gates and ups), at most {@value #MOST_EXPERTS} of them. A row's result depends only on
+ * its expert and on the row itself.
  */
 public final class HopperGroupedMatmul {
-    /** Of all tracks: their offsets and tiles fit into shared memory. */
+    /** Most experts of all tracks: their offsets and tiles fit into shared memory. */
     public static final int MOST_EXPERTS = 1024;
 
     private static final int ALIGNMENT = 8;
@@ -42,12 +42,12 @@ public final class HopperGroupedMatmul {
         this.tensors = tensors;
     }
 
-    /** None on GPUs of another generation. */
+    /** Returns the kernel; none on GPUs of another generation. */
     public static Optional<HopperGroupedMatmul> on(CudaContext context, KernelModules modules, Streams streams) {
         return TensorMaps.of(context).map(tensors -> new HopperGroupedMatmul(context, modules, streams, tensors));
     }
 
-    /** How rows are cut, from the fewest an expert on. */
+    /** How rows are cut into tiles, from the fewest rows per expert on. */
     public enum Tiling {
         FEW(64, 1, 8),
         SOME(128, 1, 5),
@@ -67,7 +67,10 @@ public final class HopperGroupedMatmul {
             this.stages = stages;
         }
 
-        /** For so many rows an expert, if they are spread evenly: tiles that hold most experts' rows, with many stages where few fill one. */
+        /**
+         * Returns the tiling for a mean of {@code meanRows} rows per expert: tiles that hold the rows of most experts, and more stages for smaller
+         * tiles.
+         */
         static Tiling of(int meanRows) {
             return meanRows <= 40 ? FEW : meanRows <= 96 ? SOME : MANY;
         }
@@ -100,8 +103,8 @@ public final class HopperGroupedMatmul {
     }
 
     /**
-     * Of gate and up, which the weights' first and second half make: {@code g * sigmoid(alpha * g) * (u + shift)} of {@code g = min(gate, limit)}
-     * and {@code u = min(max(up, -limit), limit)}.
+     * The activation of gate and up, the outputs of the weights' first and second half: {@code g * sigmoid(alpha * g) * (u + shift)} with {@code g =
+     * min(gate, limit)} and {@code u = min(max(up, -limit), limit)}.
      */
     public record Gated(float alpha, float limit, float shift) {
         public static final Gated SWIGLU = new Gated(1, Float.POSITIVE_INFINITY, 0);
@@ -127,13 +130,13 @@ public final class HopperGroupedMatmul {
      * Multiplies all rows that belong to an expert, and activates.
      *
      * @param experts {@code [tracks * experts, outputs, inputs]}, of the number format of {@code x}; twice as many outputs if there is an activation
-     * @param offsets address of where every expert's rows begin, and the last one's end, {@code [tracks, experts + 1]} in int32
+     * @param offsets address of the first row of every expert, and the end of the last one's rows, {@code [tracks, experts + 1]} in int32
      */
     public void run(CudaTensor out, Rows x, CudaMatrix experts, long offsets, Optional<Gated> activation) {
         run(out, x, experts, offsets, activation, Tiling.of(x.rows() * x.tracks() / experts.tracks()));
     }
 
-    /** The same, cut like this. */
+    /** As {@link #run(CudaTensor, Rows, CudaMatrix, long, Optional)}, with this tiling. */
     public void run(
             CudaTensor out, Rows x, CudaMatrix experts, long offsets, Optional<Gated> activation, Tiling tiling) {
         int slabs = experts.tracks();

@@ -15,9 +15,9 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t] = x[t] W[t]^T + bias[t]}; operands in bf16, or in e4m3 with scales; fp32 accumulation. What {@link FewRows} and
- * {@link SplitMatmul} do not serve is cuBLASLt's, strided over tracks. Rows are then rounded up to a few sizes, so that there are few plans; the
- * extra rows are never read. For sizes that recur (decode steps and full prefill steps) the algorithm is chosen by timing, for other sizes by
+ * {@code out[t] = x[t] W[t]^T + bias[t]}; operands in bf16, or in e4m3 with scales; fp32 accumulation. cuBLASLt computes the matmuls that {@link
+ * FewRows} and {@link SplitMatmul} do not serve, strided over tracks. Its numbers of rows are rounded up to a few sizes, so that there are few plans;
+ * the extra rows are never read. For sizes that recur (decode steps and full prefill steps) the algorithm is chosen by timing, for other sizes by
  * cuBLASLt's heuristic.
  *
  * <p>If results must not depend on the other rows in the batch, every matmul is cut into matmuls of a fixed number of rows, all with one
@@ -26,7 +26,7 @@ import nighttrain.io.spec.WeightFormat;
 public final class Matmuls implements AutoCloseable {
     private static final int TIMED_RUNS = 3;
 
-    /** Steps of up to this many rows are decode steps, which recur at every size. */
+    /** Steps of up to this many rows count as decode steps, whose sizes recur. */
     private static final int RECURRING_ROWS = 512;
 
     /** Rows of every matmul if results must not depend on the other rows. A smaller number makes decode faster and prefill slower. */
@@ -89,7 +89,7 @@ public final class Matmuls implements AutoCloseable {
         }
         Optional<Fp8Operands.Operand> codes =
                 matrix.format() == WeightFormat.FP8 ? Optional.of(fp8.quantized(x)) : Optional.empty();
-        if (modules.isRehearsal()) { // whose timings would choose at random
+        if (modules.isRehearsal()) { // timings of a rehearsal would choose at random
             return;
         }
         Stream stream = streams.main();
@@ -105,12 +105,12 @@ public final class Matmuls implements AutoCloseable {
         }
     }
 
-    /** In the number format of the matrix. */
+    /** Returns the rows of {@code x} in the number format of the matrix. */
     private Rows rows(CudaTensor x, CudaMatrix matrix) {
         return matrix.format() == WeightFormat.FP8 ? Rows.of(x, fp8.quantized(x)) : Rows.of(x);
     }
 
-    /** One matmul a track, since scales are not strided. */
+    /** Runs one matmul per track, since scales are not strided. */
     private void runFp8(
             CudaTensor out,
             CudaTensor x,

@@ -6,7 +6,7 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * What a matrix multiplies: {@code [tracks, rows, cols]} in bf16, or in e4m3 with a scale a row.
+ * The operand of a matrix: {@code [tracks, rows, cols]} in bf16, or in e4m3 with a scale per row.
  *
  * @param capacity rows of a track that there is room for
  * @param scales address of {@code [tracks, capacity]} scales in fp32; 0 for bf16
@@ -16,7 +16,7 @@ public record Rows(long address, int tracks, int rows, int capacity, int cols, l
         return new Rows(x.address(), x.tracks(), x.rows(), x.capacityRows(), x.cols(), x.trackStride(), 0);
     }
 
-    /** {@code x} in 8 bits. */
+    /** Returns {@code x} in 8 bits. */
     public static Rows of(CudaTensor x, Operand codes) {
         return new Rows(
                 codes.codes(),

@@ -14,7 +14,7 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t] = x[t] W[t]^T + bias[t]} in 8 bits on Hopper GPUs, where the output has fewer tiles than the GPU has multiprocessors: several blocks
+ * {@code out[t] = x[t] W[t]^T + bias[t]} in 8 bits on Hopper GPUs, for outputs with fewer tiles than the GPU has multiprocessors: several blocks
  * share the inputs of a tile.
  */
 public final class SplitMatmul {
@@ -29,7 +29,7 @@ public final class SplitMatmul {
     private static final int SHARED_BYTES = STAGES * (TILE_OUTPUTS + TILE_ROWS) * STEP_INPUTS + 1024;
     private static final int THREADS = 384;
 
-    /** Steps of a block; with fewer, adding up the sums costs more than the split saves. */
+    /** Fewest steps of a block; with fewer, adding up the sums costs more than the split saves. */
     private static final int LEAST_STEPS = 8;
 
     private final KernelModules modules;
@@ -56,7 +56,7 @@ public final class SplitMatmul {
         return (matrix.outputs() + TILE_OUTPUTS - 1) / TILE_OUTPUTS * ((rows + TILE_ROWS - 1) / TILE_ROWS);
     }
 
-    /** The most for which all tiles are computed at once. */
+    /** Returns the largest split for which all tiles are computed at once. */
     private Optional<Integer> split(int rows, CudaMatrix matrix) {
         return SPLITS.stream()
                 .filter(split -> tiles(rows, matrix) * matrix.tracks() <= clusters(split)
@@ -65,8 +65,8 @@ public final class SplitMatmul {
     }
 
     /**
-     * How many run at once, at least. A cluster runs within a group of multiprocessors, some of which it leaves idle where it does not divide
-     * their number: of the 132 of an H200 32 clusters of three run at once, and not 32 of four.
+     * Returns the number of clusters that run at once, at least. A cluster runs within a group of multiprocessors, and leaves some idle if its size
+     * does not divide their number: an H200 of 132 multiprocessors runs 32 clusters of three at once, but not 32 of four.
      */
     private int clusters(int split) {
         return split == 2 ? multiprocessors / 2 : multiprocessors * 4 / 5 / split;
@@ -76,7 +76,7 @@ public final class SplitMatmul {
         return new KernelSource("linear_split_sm90.cu", Map.of("SPLIT", split));
     }
 
-    /** Rows in 8 bits. */
+    /** Multiplies rows in 8 bits. */
     void run(CudaTensor out, Rows x, CudaMatrix matrix) {
         int split = split(x.rows(), matrix).orElseThrow();
         TensorMaps tensors = maps.orElseThrow();

@@ -15,8 +15,8 @@ import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * What tells Hopper's copy engine where tensors of bf16 or e4m3 lie, and which part of them it fetches or stores at once: rows of 128 or 64
- * bytes in shared memory, swizzled, zeros outside the tensor.
+ * Makes the tensor maps of Hopper's copy engine: the addresses of tensors of bf16 or e4m3, and the part of a tensor that it fetches or stores at
+ * once. A part has swizzled rows of 128 or 64 bytes in shared memory, and zeros outside the tensor.
  */
 final class TensorMaps {
     /** Bytes of a {@code CUtensorMap}, at a multiple of {@link #ALIGNMENT}. */
@@ -39,7 +39,7 @@ final class TensorMaps {
         this.driver = driver;
     }
 
-    /** None where the GPU is not of the Hopper generation or its driver has no such maps. */
+    /** Returns none if the GPU is not of the Hopper generation or its driver has no tensor maps. */
     static Optional<TensorMaps> of(CudaContext context) {
         return context.isHopper()
                 ? NativeLibraries.find(Driver.FILE, Driver.class).map(TensorMaps::new)
@@ -47,17 +47,17 @@ final class TensorMaps {
     }
 
     /**
-     * A tensor, innermost dimension first, whose elements lie side by side.
+     * A tensor, innermost dimension first, whose elements are contiguous in that dimension.
      *
-     * @param sizes of the dimensions
+     * @param sizes sizes of the dimensions
      * @param elementBytes 2 for bf16, 1 for e4m3
-     * @param strides of all but the first, in elements; multiples of 16 bytes
-     * @param rowBytes of the first dimension that are moved at once, 128 or 64
-     * @param box what is moved at once of the other dimensions
+     * @param strides strides of all dimensions but the first, in elements; multiples of 16 bytes
+     * @param rowBytes bytes of the first dimension that are moved at once, 128 or 64
+     * @param box elements of the other dimensions that are moved at once
      */
     record Tiled(
             long address, int elementBytes, List<Long> sizes, List<Long> strides, int rowBytes, List<Integer> box) {
-        /** Some rows of bf16 {@code [tracks, rows, cols]}. */
+        /** Returns a map that moves {@code boxRows} rows of bf16 {@code [tracks, rows, cols]}. */
         static Tiled rows(long address, int tracks, int rows, int cols, long trackStride, int boxRows) {
             return rows(address, CudaTensor.BF16, tracks, rows, cols, trackStride, boxRows);
         }
@@ -73,12 +73,14 @@ final class TensorMaps {
                     List.of(boxRows, 1));
         }
 
-        /** The same with rows of so many bytes. */
+        /** Returns the same map with rows of {@code bytes} bytes. */
         Tiled withRowBytes(int bytes) {
             return new Tiled(address, elementBytes, sizes, strides, bytes, box);
         }
 
-        /** As many rows of {@code [tracks, 2, rows, cols]}: of either half 8 in turn. {@code rows} is a multiple of 8. */
+        /**
+         * Returns a map that moves {@code boxRows} rows of {@code [tracks, 2, rows, cols]}: 8 of each half in turn. {@code rows} is a multiple of 8.
+         */
         static Tiled pairs(long address, int elementBytes, int tracks, int rows, int cols, int boxRows) {
             return new Tiled(
                     address,
@@ -90,7 +92,7 @@ final class TensorMaps {
         }
     }
 
-    /** A kernel's argument. */
+    /** Returns the map as a kernel's argument. */
     Struct get(Tiled tensor) {
         return maps.computeIfAbsent(tensor, this::encoded);
     }
@@ -125,7 +127,7 @@ final class TensorMaps {
         return new Struct().bytes(map.getByteArray(0, BYTES));
     }
 
-    /** The driver's own function, which JCuda has not; constants as in cuda.h. */
+    /** A driver function that JCuda lacks; constants as in cuda.h. */
     interface Driver extends Library {
         /** The driver's library. */
         String FILE = "libcuda.so.1";
