@@ -10,17 +10,17 @@ import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * A recurrence over heads of queries, keys and values: sequences of few tokens in the step go token by token, the others in chunks, where one
- * kernel computes what needs no state for all chunks at once, and another goes from chunk to chunk.
+ * A recurrence over heads of queries, keys and values. Sequences of few tokens in the step are computed token by token, the others in chunks: one
+ * kernel computes the factors, which need no state, for all chunks at once, and another goes from chunk to chunk.
  */
 final class ChunkedHeads {
     /** Tokens of a chunk, as in chunks.cuh. */
     static final int TOKENS = 64;
 
-    /** Fewest tokens of a sequence in the step that go in chunks. */
+    /** Fewest tokens in the step of a sequence that is computed in chunks. */
     static final int SHORTEST = 16;
 
-    /** Of a block of the kernels that compute factors. */
+    /** Threads of a block of the kernels that compute factors. */
     static final int FACTOR_THREADS = 128;
 
     /** Side of a tile of the tensor cores. */
@@ -40,13 +40,13 @@ final class ChunkedHeads {
         this.deterministic = deterministic;
     }
 
-    /** The kernel that goes token by token. */
+    /** The kernel that computes token by token. */
     record TokenKernel(KernelSource source, String name, Kernel.Grid grid) {}
 
     /**
-     * The kernels that take a shape in chunks.
+     * The kernels that compute a shape in chunks.
      *
-     * @param heads of a track
+     * @param heads heads of a track
      * @param splits blocks that share the columns of a head's state
      */
     record ChunkKernels(
@@ -63,14 +63,14 @@ final class ChunkedHeads {
     }
 
     /**
-     * The kernel of factors: what needs no state.
+     * The kernel of factors, which need no state.
      *
-     * @param blocks for a chunk of a track
-     * @param bytes of the factors of a chunk and a head
+     * @param blocks blocks per chunk of a track
+     * @param bytes bytes of the factors of a chunk and a head
      */
     record FactorKernel(KernelSource source, String name, int blocks, int bytes) {}
 
-    /** As heads.cuh's {@code Heads}. */
+    /** Returns the arguments as heads.cuh's {@code Heads}. */
     Struct arguments(CudaTensor out, CudaTensor qkv, CudaTensor gates, CudaStates states, int keyHeads) {
         return kernels.put(RecurrentKernels.tensors(out, qkv, gates), states)
                 .pointer(inputs.queryStarts())
@@ -78,7 +78,7 @@ final class ChunkedHeads {
                 .integer(keyHeads);
     }
 
-    /** {@code work}: the sequences that are long enough for chunks, where there are kernels for these. */
+    /** Enqueues the recurrence. {@code work} lists the sequences that are long enough for chunks, which {@code inChunks} computes if present. */
     void run(
             Struct arguments,
             CudaStates states,
@@ -116,12 +116,14 @@ final class ChunkedHeads {
                 factorsOf);
     }
 
-    /** Whether heads fill tiles of the tensor cores, in rows of whole vectors. */
+    /** Returns whether heads fill tiles of the tensor cores, in rows of whole vectors. */
     static boolean fillTiles(int keyDim, int valueDim, int qkvCols) {
         return keyDim % TILE == 0 && valueDim % TILE == 0 && CudaTensor.vector(qkvCols) > 1;
     }
 
-    /** Warps of a block that have a tile's columns of a head's state each: as many as divide it, at most 8. */
+    /**
+     * Returns the warps of a block, each of which has a tile's columns of a head's state: the largest power of two that divides the tiles, at most 8.
+     */
     static int tileWarps(int valueDim) {
         return Math.min(8, Integer.lowestOneBit(valueDim / TILE));
     }

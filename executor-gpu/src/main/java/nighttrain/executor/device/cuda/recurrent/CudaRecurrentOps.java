@@ -23,7 +23,7 @@ import nighttrain.executor.step.Batch.SlotCopy;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.spec.StateFormat;
 
-/** Recurrent mixers on one GPU: their states, and what comes before and after recurrences. Activations are bf16, states and arithmetic fp32. */
+/** Recurrent mixers on one GPU: their states, and the operations before and after recurrences. Activations are bf16, states and arithmetic fp32. */
 public final class CudaRecurrentOps implements RecurrentOps {
     private static final int THREADS = 128;
     private static final int WARP = 32;
@@ -31,13 +31,13 @@ public final class CudaRecurrentOps implements RecurrentOps {
     /** Most columns of a head or group that a warp gates by itself; a block takes wider ones. */
     private static final int WARP_PART = 1024;
 
-    /** Tokens of a sequence that a thread of a convolution goes through. */
+    /** Tokens of a sequence that a thread of a convolution computes. */
     private static final int PIECE = 64;
 
-    /** Copies from slot to slot that one launch makes, as in copy_states.cu. */
+    /** Slots that one launch copies, as in copy_states.cu. */
     private static final int COPIES_AT_ONCE = 32;
 
-    /** Blocks that copy one slot of one track, at most. */
+    /** Most blocks that copy one slot of one track. */
     private static final int COPY_BLOCKS = 64;
 
     private final Streams streams;
@@ -96,7 +96,7 @@ public final class CudaRecurrentOps implements RecurrentOps {
         }
     }
 
-    /** Bits are copied, in halves of 32-bit numbers where these do not fill vectors. */
+    /** Copies the bits of states, in 16-bit halves if 32-bit numbers do not fill vectors. */
     private void copy(CudaStates states, List<SlotCopy> copies) {
         int halves = states.format().bytes() / Short.BYTES;
         int cols = states.elements() * halves;
@@ -115,7 +115,7 @@ public final class CudaRecurrentOps implements RecurrentOps {
         return new KernelSource("copy_states.cu", Map.of("VECTOR", vector, "COPIES", COPIES_AT_ONCE));
     }
 
-    /** Prepares the step that was begun last, where the model has states. */
+    /** Prepares the step that was begun last, if the model has states. */
     public void begin(int turn) {
         pieces.ifPresent(work -> work.upload(turn, streams.main()));
         chunks.ifPresent(work -> work.upload(turn, streams.main()));
@@ -206,7 +206,7 @@ public final class CudaRecurrentOps implements RecurrentOps {
         gateParts("gate_and_norm_by_squares", x, x.cols(), gates, firstCol, arguments);
     }
 
-    /** {@code part}: columns of a head, of a group, or of what a rank has of it. */
+    /** {@code part}: columns of a head, of a group, or of a rank's part of a group. */
     private void gateParts(String name, CudaTensor x, int part, Tensor gates, int firstCol, Struct arguments) {
         int lanes = lanes(part);
         int threads = Math.max(THREADS, lanes);
@@ -219,7 +219,7 @@ public final class CudaRecurrentOps implements RecurrentOps {
         return part <= WARP_PART ? WARP : 8 * WARP;
     }
 
-    /** Vectors as wide as rows allow, but so that all lanes have some. */
+    /** Returns the kernel with vectors as wide as rows allow, but so narrow that all lanes have work. */
     public static KernelSource gateSource(int part, int cols, int gateCols, int firstCol) {
         int widest = CudaTensor.vector(part, cols, gateCols, firstCol);
         int vector = widest == 8 && part < 8 * WARP ? 4 : widest;
@@ -243,7 +243,7 @@ public final class CudaRecurrentOps implements RecurrentOps {
                 .integer(by.cols());
     }
 
-    /** As gates.cu's {@code Squares}. */
+    /** Appends gates.cu's {@code Squares}. */
     private static Struct put(Struct arguments, GroupSquares squares) {
         CudaTensor sums = (CudaTensor) squares.sums();
         return arguments

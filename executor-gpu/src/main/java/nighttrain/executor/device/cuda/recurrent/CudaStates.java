@@ -9,16 +9,16 @@ import nighttrain.io.spec.StateFormat;
 /**
  * States of one layer on one GPU: {@code [track][slot][elements]}.
  *
- * @param trackStride elements of a track
+ * @param trackStride distance between tracks, in elements
  */
 public record CudaStates(long address, long trackStride, int tracks, int elements, StateFormat format)
         implements RecurrentOps.States {
-    /** The build of a kernel on states for such as these. */
+    /** Returns the build of a kernel for states in this format. */
     KernelSource build(KernelSource source) {
         return format == StateFormat.BF16 ? ofBf16(source) : source;
     }
 
-    /** The build of a kernel on states for such as are kept in bf16. */
+    /** Returns the build of a kernel for states in bf16. */
     public static KernelSource ofBf16(KernelSource source) {
         Map<String, Integer> defines = new HashMap<>(source.defines());
         defines.put("BF16_STATES", 1);

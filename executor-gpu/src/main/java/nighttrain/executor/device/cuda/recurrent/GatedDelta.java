@@ -17,7 +17,7 @@ import nighttrain.executor.device.cuda.step.ChunkWork;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/** The gated delta rule on one GPU: gated_delta.cu token by token, in chunks as gated_delta_chunks.cuh says. */
+/** The gated delta rule on one GPU: token by token by gated_delta.cu, in chunks as described in gated_delta_chunks.cuh. */
 public final class GatedDelta {
     private final StepInputs inputs;
     private final ChunkedHeads heads;
@@ -56,14 +56,14 @@ public final class GatedDelta {
                 work);
     }
 
-    /** What a shape is compiled into, with states in fp32. */
+    /** Returns the kernels of a shape, with states in fp32. */
     public static Stream<KernelSource> sources(DeltaShape shape, int qkvCols, boolean hopper, int mostSharedBytes) {
         return Stream.concat(
                 Stream.of(TokenShape.source(shape, qkvCols)),
                 Chunks.of(shape, qkvCols, hopper, mostSharedBytes).stream().flatMap(ChunkKernels::sources));
     }
 
-    /** The launch shape of gated_delta.cu, derived as there. */
+    /** The launch shape of gated_delta.cu, derived as in that file. */
     private static final class TokenShape {
         private static final int WARPS = 4;
         private static final int THREADS = WARPS * ChunkedHeads.WARP;
@@ -79,7 +79,7 @@ public final class GatedDelta {
         }
     }
 
-    /** Which kernels take chunks of a shape, and their launch shapes, derived as there. */
+    /** The kernels that compute a shape in chunks, and their launch shapes, derived as in these files. */
     private static final class Chunks {
         private static final int HEADS_AT_ONCE = ChunkedHeads.FACTOR_THREADS / ChunkedHeads.TOKENS;
         private static final int FACTOR_BYTES = 2 * ChunkedHeads.TOKENS * ChunkedHeads.TOKENS * CudaTensor.BF16
@@ -122,7 +122,7 @@ public final class GatedDelta {
                     stages * stage);
         }
 
-        /** {@code cols}: of a head's state that a block has. */
+        /** {@code cols}: columns of a head's state that a block has. */
         private static ChunkKernels kernels(
                 DeltaShape shape, KernelSource source, int cols, int threads, int sharedBytes) {
             int ofKeyHead = Kernel.Grid.blocks(shape.valueHeads() / shape.keyHeads(), HEADS_AT_ONCE);

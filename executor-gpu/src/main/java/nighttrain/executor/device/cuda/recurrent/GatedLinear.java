@@ -14,7 +14,7 @@ import nighttrain.executor.device.cuda.step.ChunkWork;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/** Gated linear attention on one GPU: gated_linear.cu token by token, gated_linear_chunks.cu in chunks. */
+/** Gated linear attention on one GPU: token by token by gated_linear.cu, in chunks by gated_linear_chunks.cu. */
 public final class GatedLinear {
     private static final int MOST_CHUNKED_KEY_DIM = 256;
 
@@ -37,7 +37,7 @@ public final class GatedLinear {
         heads.run(arguments, states, tokens, chunks(shape, qkv.cols()), out.tracks(), work);
     }
 
-    /** What a shape is compiled into, with states in fp32. */
+    /** Returns the kernels of a shape, with states in fp32. */
     public static Stream<KernelSource> sources(LinearShape shape, int qkvCols) {
         return Stream.concat(
                 Stream.of(source(shape)), chunks(shape, qkvCols).stream().flatMap(ChunkKernels::sources));
@@ -53,7 +53,7 @@ public final class GatedLinear {
         return TokenBlock.columns(shape.valueDim(), shape.keyDim());
     }
 
-    /** The kernels of gated_linear_chunks.cu and their launch shape, derived as there, where they serve a shape. */
+    /** Returns the kernels of gated_linear_chunks.cu and their launch shape, derived as in that file; none if they do not serve the shape. */
     private static Optional<ChunkKernels> chunks(LinearShape shape, int qkvCols) {
         if (shape.keyDim() > MOST_CHUNKED_KEY_DIM
                 || !ChunkedHeads.fillTiles(shape.keyDim(), shape.valueDim(), qkvCols)) {

@@ -11,7 +11,7 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/** Launches the kernels of recurrent mixers, and writes what they have in common as recurrent.cuh has it. */
+/** Launches the kernels of recurrent mixers, and writes their common arguments as the structs of recurrent.cuh. */
 final class RecurrentKernels {
     private final KernelModules modules;
     private final Streams streams;
@@ -25,13 +25,13 @@ final class RecurrentKernels {
         this.fp8 = fp8;
     }
 
-    /** Enqueues a kernel. It may write to the tensor of which there are rows in 8 bits. */
+    /** Enqueues a kernel, and forgets rows in 8 bits, since the kernel may write to their tensor. */
     void launch(KernelSource source, String name, Kernel.Grid grid, Object... arguments) {
         fp8.forget();
         modules.get(name, source).withSharedBytes(grid.sharedBytes()).launch(streams.main(), grid, arguments);
     }
 
-    /** Where each lies, and how far apart its tracks are. */
+    /** Writes every tensor's address and the distance between its tracks. */
     static Struct tensors(CudaTensor... all) {
         Struct arguments = new Struct();
         for (CudaTensor one : all) {
@@ -40,7 +40,7 @@ final class RecurrentKernels {
         return arguments;
     }
 
-    /** As {@code States}. */
+    /** Appends {@code States}. */
     Struct put(Struct arguments, CudaStates states) {
         return arguments
                 .pointer(states.address())
@@ -49,7 +49,7 @@ final class RecurrentKernels {
                 .longs(states.elements()); // an int, and the end of a struct of pointers
     }
 
-    /** As {@code Decay}. */
+    /** Appends {@code Decay}. */
     static Struct put(Struct arguments, Decay decay) {
         return arguments.pointer(address(decay.rate())).pointer(address(decay.bias()));
     }

@@ -3,7 +3,7 @@ package nighttrain.executor.device.cuda.recurrent;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 
-/** Memory that grows with what a step needs. Captured graphs keep what they were captured with, which stays allocated. */
+/** Memory that grows with the need of steps. Captured graphs keep the memory that they were captured with, which stays allocated. */
 final class Scratch {
     private final DeviceMemory memory;
     private final String role;
@@ -15,7 +15,7 @@ final class Scratch {
         this.role = role;
     }
 
-    /** Its address, where there are so many bytes. */
+    /** Returns the address of at least {@code wanted} bytes. */
     long of(long wanted) {
         if (wanted > bytes) {
             bytes = Math.max(wanted, bytes + bytes / 2);

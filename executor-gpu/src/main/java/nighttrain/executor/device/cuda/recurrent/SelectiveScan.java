@@ -43,7 +43,7 @@ public final class SelectiveScan {
         }
     }
 
-    /** As selective_scan.cuh's {@code Scan}. */
+    /** Returns the arguments as selective_scan.cuh's {@code Scan}. */
     private Struct arguments(
             CudaTensor out,
             CudaTensor projected,
@@ -64,7 +64,7 @@ public final class SelectiveScan {
                 .number(shape.mostStep());
     }
 
-    /** What a shape is compiled into, with states in fp32. */
+    /** Returns the kernels of a shape, with states in fp32. */
     public static Stream<KernelSource> sources(ScanShape shape, int projectedCols) {
         Stream<Block> chunks =
                 Block.cutsIntoChunks(shape, projectedCols) ? Stream.of(Block.ofChunks(shape)) : Stream.empty();
@@ -74,7 +74,7 @@ public final class SelectiveScan {
     /**
      * How a kernel cuts a head.
      *
-     * @param columns of a head that a block takes, so that its part of a state fits its registers
+     * @param columns columns of a head that a block computes, so that its part of a state fits its registers
      */
     private record Block(String file, int headDim, int stateSize, int columns, int sharedBytes) {
         private static final int CHUNK = 64;
@@ -88,7 +88,7 @@ public final class SelectiveScan {
             return new Block("selective_scan.cu", shape.headDim(), shape.stateSize(), columns, 0);
         }
 
-        /** Whether tiles of tensor cores, and vectors of 16 bytes, fit the shape. */
+        /** Returns whether tiles of the tensor cores, and vectors of 16 bytes, divide the shape. */
         static boolean cutsIntoChunks(ScanShape shape, int cols) {
             return shape.stateSize() % CHUNK == 0
                     && shape.stateSize() * MMA <= CHUNK_ELEMENTS

@@ -3,7 +3,7 @@ package nighttrain.executor.device.cuda.recurrent;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/** Blocks that go token by token with their part of a head's state, some of its columns, in registers. */
+/** Sizes the blocks that compute token by token, with some columns of a head's state in registers. */
 final class TokenBlock {
     static final int THREADS = 128;
 
@@ -12,7 +12,7 @@ final class TokenBlock {
 
     private TokenBlock() {}
 
-    /** How many of a head's {@code cols} a block takes: blocks are as even as vectors allow. */
+    /** Returns how many of a head's {@code cols} columns a block computes: blocks are as even as vectors allow. */
     static int columns(int cols, int stateRows) {
         int unit = CudaTensor.vector(cols);
         int most = Math.min(ELEMENTS / stateRows, THREADS);
