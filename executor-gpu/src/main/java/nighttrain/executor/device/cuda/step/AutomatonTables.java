@@ -15,21 +15,21 @@ import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**
- * Token automata on one GPU, as sample.cu's {@code Automaton} structs with their tables behind them, uploaded on first use. Where they
- * fill their memory, those go that were used longest ago, but never one that a step under way may read. Memory is cut from chunks that
- * stay: to give some back a driver may wait for all GPUs, which wait for one another inside steps.
+ * Token automata on one GPU, as sample.cu's {@code Automaton} structs followed by their tables, uploaded on first use. If they fill their memory, the
+ * automaton unused for longest is dropped, but never one that a step under way may read. Memory is cut from chunks that are never freed: a driver may
+ * wait for all GPUs to free memory, and these wait for one another inside steps.
  */
 final class AutomatonTables {
     /** Bytes of a chunk; the first is allocated with the engine. */
     private static final long CHUNK = 64L << 20;
 
-    /** Bytes beyond which automata that are not in use go before another chunk comes. */
+    /** Beyond this many bytes, unused automata are dropped before another chunk is allocated. */
     private static final long ROOM = 4 * CHUNK;
 
     private static final int HEADER_BYTES = 32;
     private static final int ALIGNMENT = 16;
 
-    /** The most classes that 16 bits number. */
+    /** Most classes whose numbers fit into 16 bits. */
     private static final int CLASSES_OF_16_BITS = 1 << 16;
 
     private final Memory memory;
@@ -114,12 +114,12 @@ final class AutomatonTables {
         bytes += size;
     }
 
-    /** What is asked for from here on is the next step's. */
+    /** Begins the next step: later requests belong to it. */
     void beginStep() {
         step++;
     }
 
-    /** Where an automaton is, for the step that began last. */
+    /** Returns the address of an automaton, for the step that began last. */
     long addressOf(TokenAutomaton automaton) {
         Table table = tables.get(automaton);
         if (table == null) {
@@ -189,7 +189,7 @@ final class AutomatonTables {
         return Optional.empty();
     }
 
-    /** Drops the automaton whose last use is longest ago; {@code false} where steps under way may read all of them. */
+    /** Drops the automaton unused for longest; returns {@code false} if steps under way may read all of them. */
     private boolean dropOldest() {
         Optional<Map.Entry<TokenAutomaton, Table>> oldest = tables.entrySet().stream()
                 .filter(entry -> entry.getValue().lastUse <= step - StepTurns.COUNT)

@@ -8,8 +8,8 @@ import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.step.StepLimits;
 
 /**
- * The work lists of a kernel that takes sequences in chunks of tokens: all chunks, in the order of the sequences, and the sequences, the
- * longest first. They are at fixed addresses, so that captured graphs can be replayed.
+ * The work lists of a kernel that computes sequences in chunks of tokens: all chunks in the order of the sequences, and the sequences, longest first.
+ * They are at fixed addresses, so that captured graphs can be replayed.
  */
 public final class ChunkWork {
     private final StepInputs inputs;
@@ -23,7 +23,7 @@ public final class ChunkWork {
     private int sequences;
 
     /**
-     * @param shortest fewest tokens in the step of a sequence that the kernel takes
+     * @param shortest fewest tokens in the step of a sequence that the kernel computes
      */
     public ChunkWork(StepInputs inputs, StepLimits limits, DeviceMemory memory, int chunkTokens, int shortest) {
         this.inputs = inputs;
@@ -65,27 +65,27 @@ public final class ChunkWork {
         hosts[turn].copyTo(lists, 2L * Integer.BYTES * (room + sequences), stream);
     }
 
-    /** Chunks in the step. */
+    /** Number of chunks in the step. */
     public int chunkCount() {
         return chunks;
     }
 
-    /** Chunks that a step may have. */
+    /** Most chunks that a step may have. */
     public int mostChunks() {
         return room;
     }
 
-    /** Of every chunk its sequence, and which of the sequence's chunks it is. */
+    /** Address of the chunks: each has the number of its sequence, and its number among that sequence's chunks. */
     public long chunks() {
         return lists.address();
     }
 
-    /** Sequences that have chunks in the step. */
+    /** Number of sequences that have chunks in the step. */
     public int sequenceCount() {
         return sequences;
     }
 
-    /** Of every such sequence its number in the step, and that of its first chunk among all. */
+    /** Address of the sequences that have chunks: each has its number in the step, and the number of its first chunk among all. */
     public long sequences() {
         return lists.address() + 2L * Integer.BYTES * room;
     }

@@ -15,14 +15,13 @@ import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 
 /**
- * What sample.cu wrote: a token per row, or the code of a {@link nighttrain.executor.step.SampledToken.LogitFault}, and the row's
- * {@code Likely} struct where log-probabilities were asked for. The tokens of all ranks stay on every GPU, for the next step to go
- * on with.
+ * The results of sample.cu: a token per row, or the code of a {@link nighttrain.executor.step.SampledToken.LogitFault}, and the row's {@code Likely}
+ * struct if log-probabilities were asked for. The tokens of all ranks stay on every GPU as inputs of the next step.
  */
 public final class SampleResults {
     private static final int LIKELY_BYTES = Float.BYTES + SamplingParams.MAX_LOGPROBS * (Integer.BYTES + Float.BYTES);
 
-    /** What ranks know the tokens by; a number that no activation buffer has. */
+    /** Number of the allocation of tokens, equal on all ranks; no activation buffer has it. */
     private static final int ALLOCATION = 1 << 30;
 
     private final int ranks;
@@ -33,11 +32,11 @@ public final class SampleResults {
     private final DeviceMemory.Pinned[] hostTokens = new DeviceMemory.Pinned[StepTurns.COUNT];
     private final DeviceMemory.Pinned[] hostLikely = new DeviceMemory.Pinned[StepTurns.COUNT];
 
-    /** For at most {@code samples} samples in a step of all ranks. */
+    /** Allocates for at most {@code samples} samples of all ranks in a step. */
     public SampleResults(int samples, int ranks, DeviceMemory memory) {
         this.ranks = ranks;
         this.rows = RowShare.largest(samples, ranks);
-        // A row for each rank to fetch, all alike: gathering rows gives every rank one row of each.
+        // One equal row for each rank to fetch: gathering rows gives every rank one row of each rank.
         this.own = tokens(memory, ALLOCATION, ranks, rows);
         this.all = ranks == 1 ? own : tokens(memory, ALLOCATION + 1, 1, ranks * rows);
         this.likely = memory.allocate("log-probabilities", (long) rows * LIKELY_BYTES);
@@ -61,7 +60,7 @@ public final class SampleResults {
         return ranks;
     }
 
-    /** Where those of all ranks are to go. */
+    /** Tokens of all ranks, which gathering fills. */
     public CudaTensor all() {
         return all;
     }
@@ -70,7 +69,7 @@ public final class SampleResults {
         return all.address();
     }
 
-    /** Where sample {@code sample} of a step that made {@code samples} lies among the tokens of all ranks. */
+    /** Returns the index of sample {@code sample}, of a step with {@code samples} samples, among the tokens of all ranks. */
     int placeOf(int sample, int samples) {
         int rank = RowShare.ownerOf(sample, samples, ranks);
         return rank * rows + sample - RowShare.of(samples, rank, ranks).from();
@@ -80,7 +79,7 @@ public final class SampleResults {
         return likely.address();
     }
 
-    /** Enqueues the copy of the answers to {@code samples} that {@link #read} reads. */
+    /** Enqueues the copy of the results of {@code samples} that {@link #read} reads. */
     public void fetch(List<SampleRequest> samples, int turn, Stream stream) {
         if (samples.size() > rows) {
             throw new IllegalArgumentException("samples in a step: " + samples.size() + " (at most " + rows + ")");
@@ -91,7 +90,7 @@ public final class SampleResults {
         }
     }
 
-    /** The answers to {@code samples}, once fetched. */
+    /** Returns the results of {@code samples}, once fetched. */
     public List<SampledToken> read(List<SampleRequest> samples, int turn) {
         List<SampledToken> sampled = new ArrayList<>(samples.size());
         for (int i = 0; i < samples.size(); i++) {
@@ -117,7 +116,7 @@ public final class SampleResults {
         for (int k = 0; k < sample.sampling().logprobs(); k++) {
             float logprob = view.getFloat(candidateLogprobs + k * Float.BYTES);
             if (logprob == Float.NEGATIVE_INFINITY) {
-                break; // neither this one can come nor those after it
+                break; // neither this token nor those after it can be sampled
             }
             candidates.add(new TokenLogprobs.Candidate(view.getInt(candidateTokens + k * Integer.BYTES), logprob));
         }

@@ -13,7 +13,7 @@ import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
 
-/** How each output row is to be sampled, as sample.cu's {@code SampleRequest} and {@code Penalty} structs. */
+/** Writes how to sample each output row, as sample.cu's {@code SampleRequest} and {@code Penalty} structs. */
 public final class SampleTable {
     private static final int BYTES = 88;
     static final int INTS = BYTES / Integer.BYTES;
@@ -33,9 +33,9 @@ public final class SampleTable {
     }
 
     /**
-     * Writes to {@code buffer} from {@code offset} bytes on; penalties and automata travel by themselves.
+     * Writes to {@code buffer} from byte {@code offset} on; penalties and automata are uploaded separately.
      *
-     * @param placeOf where the token of a sample of the step before is
+     * @param placeOf index of the token of a sample of the step before
      */
     void write(List<SampleRequest> samples, ByteBuffer buffer, int offset, IntUnaryOperator placeOf, Stream stream) {
         ByteBuffer table = buffer.duplicate().order(ByteOrder.nativeOrder()).position(offset);
@@ -54,7 +54,7 @@ public final class SampleTable {
             used += count;
         }
         if (used > 0) {
-            // A larger buffer may have taken the place of the one that the rows before were told of.
+            // A larger buffer may have replaced the one whose address earlier rows have.
             for (int i = 0; i < samples.size(); i++) {
                 int at = offset + i * BYTES;
                 table.putLong(at + 8, penalties.address() + table.getLong(at + 8));
@@ -63,7 +63,7 @@ public final class SampleTable {
         }
     }
 
-    /** Tokens so far, with how often each is in the output. */
+    /** Returns the tokens so far, with the number of times each is in the output. */
     private static Map<Integer, Integer> outputCounts(SampleRequest sample) {
         Map<Integer, Integer> counts = new HashMap<>();
         for (int i = 0; i < sample.length(); i++) {

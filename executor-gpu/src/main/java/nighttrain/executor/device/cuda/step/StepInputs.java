@@ -121,7 +121,7 @@ public final class StepInputs {
         }
     }
 
-    /** The device finds out the states that follow from tokens that the step before sampled. */
+    /** Enqueues the kernel that computes the automaton states after the tokens that the step before sampled. */
     private void advanceStates(int turn, Stream stream) {
         int count = batch.samples().size();
         modules.get("advance_states", SAMPLE)
@@ -135,7 +135,7 @@ public final class StepInputs {
                         automatonStates[turn].address());
     }
 
-    /** A step's tokens; of those that the step before sampled, where the device has them. */
+    /** Returns a step's tokens; for tokens that the step before sampled, their place on the device. */
     private int[] tokensWithAddresses(int rowsBefore) {
         int[] tokens = batch.tokens();
         for (int i = 0; i < tokens.length; i++) {
@@ -151,7 +151,7 @@ public final class StepInputs {
         return batch.sequences() == 0 ? 0 : batch.pageTables()[0].length;
     }
 
-    /** Where the keys and values of a step's tokens belong in the pages of a group. */
+    /** Returns the slots of the keys and values of a step's tokens in the pages of a group. */
     private int[] slotsOfTokens(int group) {
         Batch.Copies copies = batch.copies();
         int[] slots = new int[batch.size() + copies.size()];
@@ -170,7 +170,7 @@ public final class StepInputs {
         return pageTable[position / pageTokens] * pageTokens + position % pageTokens;
     }
 
-    /** The sequences' contexts, and as far behind as on the device {@link #decodes}. */
+    /** Returns the sequences' contexts and {@link #decodes}, at the same distance as on the device. */
     private int[] contextsAndDecodes() {
         int room = decodes - contexts;
         int[] both = new int[room + batch.sequences()];
@@ -192,7 +192,7 @@ public final class StepInputs {
         return slots;
     }
 
-    /** The page tables, each as long as the longest context needs. */
+    /** Packs the page tables, each as long as the longest context needs. */
     private void packTables(PackedInputs packing) {
         int width = 1;
         for (int s = 0; s < batch.sequences(); s++) {
@@ -225,7 +225,7 @@ public final class StepInputs {
         return batch.queryStarts()[sequence + 1] - batch.queryStarts()[sequence];
     }
 
-    /** Tokens of a sequence in the cache, this step's included. */
+    /** Tokens of a sequence in the cache, including this step's. */
     public int context(int sequence) {
         return batch.positions()[batch.queryStarts()[sequence + 1] - 1] + 1;
     }
@@ -239,14 +239,14 @@ public final class StepInputs {
     }
 
     /**
-     * Where the keys and values of tokens, and behind them those of {@link #copiedRows}, go in the pages of a group: page number times {@code
-     * pageTokens} and place in the page.
+     * Slots of the keys and values of tokens, and then of {@link #copiedRows}, in the pages of a group: page number times {@code pageTokens} plus the
+     * place in the page.
      */
     public long slots(int group) {
         return at(slots + 2 * group * tokenRoom);
     }
 
-    /** Tokens whose keys and values go to a second place, too. */
+    /** Tokens whose keys and values are also written to a second slot. */
     public long copiedRows() {
         return at(copied);
     }
@@ -260,14 +260,14 @@ public final class StepInputs {
     }
 
     /**
-     * The sequences with a single token: {@code s}, or {@code ~s} where the step before sampled that token, so that earlier steps stored all
-     * before it; one that begins may share pages that this step fills.
+     * The sequences with a single token: {@code ~s} if the step before sampled that token, so that earlier steps stored all keys and values before
+     * it; otherwise {@code s}, since a sequence that begins may share pages that this step fills.
      */
     public long decodes() {
         return at(decodes);
     }
 
-    /** The slot of every sequence's state; of one that begins with the step, whose state is empty, {@code ~slot}. */
+    /** The slot of every sequence's state; {@code ~slot} if the sequence begins with the step, so that its state is empty. */
     public long states() {
         return at(states);
     }
@@ -276,12 +276,12 @@ public final class StepInputs {
         return at(outputRows);
     }
 
-    /** How many of the step's last tokens pad it. */
+    /** Number of the step's last tokens that are padding. */
     public long padding() {
         return at(padding);
     }
 
-    /** How the step's samples from {@code first} on are to be made. */
+    /** The sample requests of the step from {@code first} on. */
     public long sampleTable(int first) {
         return at(samplesAt + first * SampleTable.INTS);
     }
@@ -304,7 +304,7 @@ public final class StepInputs {
         return fixed.address() + (long) index * Integer.BYTES;
     }
 
-    /** Writes a step's inputs one behind the other, and step_inputs.cu's {@code Layout}, which says where each belongs. */
+    /** Writes a step's inputs one after the other, and step_inputs.cu's {@code Layout}, which holds the target of each. */
     public static final class PackedInputs {
         private final IntBuffer ints;
         private final Struct layout;
@@ -312,20 +312,20 @@ public final class StepInputs {
         private int tableWidth;
 
         /**
-         * @param packed where the device will have {@code ints}
-         * @param sampled where it has the tokens that the step before sampled
+         * @param packed device address of {@code ints} after the copy
+         * @param sampled device address of the tokens that the step before sampled
          */
         PackedInputs(IntBuffer ints, long packed, long sampled) {
             this.ints = ints;
             this.layout = new Struct().pointer(packed).pointer(sampled);
         }
 
-        /** Adds {@code values}, which belong at {@code target}. */
+        /** Adds {@code values} for the address {@code target}. */
         void put(long target, int[] values) {
             ints.put(skip(target, values.length), values);
         }
 
-        /** Leaves room for {@code count} values, which belong at {@code target}, and returns where. */
+        /** Leaves room for {@code count} values for the address {@code target}, and returns its index. */
         int skip(long target, int count) {
             int from = size;
             layout.pointer(target).integer(from).integer(count);
@@ -334,8 +334,8 @@ public final class StepInputs {
         }
 
         /**
-         * After all else: page tables of {@code width} entries, sequence by sequence, {@code groups} of each. From {@code target} on, a
-         * sequence's belong {@code sequenceStride} entries after the last's, and its groups' {@code groupStride} apart.
+         * Begins the page tables, after all other inputs: tables of {@code width} entries, sequence by sequence, {@code groups} of each. Their
+         * targets begin at {@code target}, {@code sequenceStride} entries apart for sequences and {@code groupStride} apart for groups.
          */
         void beginTables(long target, int sequenceStride, int groupStride, int width, int sequences, int groups) {
             layout.pointer(target)
@@ -353,7 +353,7 @@ public final class StepInputs {
             size += tableWidth;
         }
 
-        /** Values so far. */
+        /** Number of values so far. */
         int size() {
             return size;
         }

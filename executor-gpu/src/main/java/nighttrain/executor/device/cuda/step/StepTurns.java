@@ -17,10 +17,10 @@ public final class StepTurns implements AutoCloseable {
     private int now;
     private long busyNanos;
 
-    /** Begins a step and returns its turn. The step that had this turn before has ended then. */
+    /** Begins a step and returns its turn. The step that had this turn before has then ended. */
     public int begin(Streams streams) {
         now = (now + 1) % COUNT;
-        if (begun[now]) { // nobody has awaited it
+        if (begun[now]) { // it was not awaited
             streams.synchronize();
         }
         begun[now] = true;
