@@ -9,7 +9,7 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
  * elements from the base.
  *
  * @param allocation number of the allocation on its rank; equal on all ranks for the same role
- * @param capacityRows rows that each track has room for, behind a view of fewer
+ * @param capacityRows rows that each track has room for; a view may have fewer
  * @param trackStride distance between tracks, in elements, a multiple of 8
  */
 public record CudaTensor(
@@ -29,12 +29,12 @@ public record CudaTensor(
     /** Elements of bf16 that kernels move at a time. */
     public static final int VECTOR = 8;
 
-    /** Bytes that kernels move at a time where rows need not be told apart; tracks have room for whole vectors. */
+    /** Bytes that kernels move at a time if rows need not be distinguished; tracks have room for whole vectors. */
     public static final int VECTOR_BYTES = VECTOR * BF16;
 
-    /** Elements of rows that a thread moves at a time where they are cut at these columns. */
+    /** Returns the elements that a thread moves at a time in rows that are cut at these columns. */
     public static int vector(int... cols) {
-        for (int count : cols) { // every launch asks
+        for (int count : cols) { // a loop, since every launch calls this
             if (count % VECTOR != 0) {
                 return 1;
             }
@@ -52,12 +52,12 @@ public record CudaTensor(
         return address() + (long) row * cols * elementBytes;
     }
 
-    /** Where a track begins. */
+    /** Returns the pointer to a track. */
     public CUdeviceptr start(int track) {
         return base.withByteOffset((offset + track * trackStride) * elementBytes);
     }
 
-    /** A tensor of the same shape in other memory, which is unknown to other ranks. */
+    /** Returns a tensor of the same shape in other memory, which is unknown to other ranks. */
     public CudaTensor anotherAt(DevicePointer elsewhere) {
         return new CudaTensor(elsewhere, -1, 0, tracks, capacityRows, cols, capacityRows, trackStride, elementBytes);
     }

@@ -19,7 +19,7 @@ public final class HostCopies {
         DeviceMemory.awaitWrites();
     }
 
-    /** All bytes of a direct buffer. */
+    /** Copies all bytes of a direct buffer to the GPU. */
     public static void write(CUdeviceptr to, ByteBuffer bytes) {
         JCudaDriver.cuMemcpyHtoD(to, Pointer.to(bytes), bytes.capacity());
         DeviceMemory.awaitWrites();

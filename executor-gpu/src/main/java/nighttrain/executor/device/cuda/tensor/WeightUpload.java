@@ -27,7 +27,7 @@ public final class WeightUpload {
     private static final int BUFFERS = 3;
     private static final int BUFFER_BYTES = 32 << 20;
 
-    /** To fill one buffer, from a file that is far away. */
+    /** Most seconds to fill one buffer from a slow remote file. */
     private static final int MOST_SECONDS = 60;
 
     private final CudaContext context;
@@ -56,7 +56,7 @@ public final class WeightUpload {
                 (row, to) -> rows.readBfloat16(row / outputs, row % outputs, inputs, to.asShortBuffer())));
     }
 
-    /** Fills {@code target} with the values as e4m3, and {@code scales} with what they are times, {@code [tracks, outputs]}. */
+    /** Fills {@code target} with the values as e4m3, and {@code scales} with their scales, {@code [tracks, outputs]}. */
     public void runE4m3(
             DevicePointer target, DevicePointer scales, int tracks, int outputs, int inputs, Matrix.Rows rows) {
         float[] values = new float[Math.multiplyExact(tracks, outputs)];
@@ -70,7 +70,7 @@ public final class WeightUpload {
         });
     }
 
-    /** Does {@code work}, behind which weights are uploaded that it asks for; returns when all are under way. */
+    /** Runs {@code work} while another thread uploads the weights that it asks for; returns when all uploads are under way. */
     public <T> T behind(Supplier<T> work) {
         Behind thread = new Behind();
         behind = Optional.of(thread);
@@ -116,7 +116,7 @@ public final class WeightUpload {
             }
         }
 
-        /** After a failure, nothing may write to memory that is about to be freed. */
+        /** Ends the thread: after a failure, it must not write to memory that is about to be freed. */
         void stop() {
             stopped = true;
             thread.shutdown();
