@@ -10,8 +10,8 @@ import nighttrain.io.spec.WeightFormat;
 /**
  * {@code out = x * weights^T + bias} in fp32.
  *
- * <p>A tile of some rows by {@link CpuMatrix#PANEL} outputs stays in registers while the inputs go by. Every output is one chain of fused multiply-adds over the inputs in order,
- * whatever the number of rows: the result of a row never depends on what else is in the batch.
+ * <p>A tile of some rows by {@link CpuMatrix#PANEL} outputs stays in registers during the loop over the inputs. Every output is one chain of fused
+ * multiply-adds over the inputs in order, whatever the number of rows: a row's result never depends on the rest of the batch.
  */
 final class CpuMatmul {
     /** Rows that are multiplied by all panels together: their inputs stay in the second-level cache. */

@@ -25,7 +25,10 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 public final class PeerTransport implements Transport {
     static final int BLOCKS = 64;
 
-    /** Most blocks of an all-reduce with a norm, where a block computes a row at a time. Beyond {@link #BLOCKS}, several blocks share the flags of one place. */
+    /**
+     * Most blocks of an all-reduce with a norm, where a block computes one row at a time. If there are more than {@link #BLOCKS}, several blocks
+     * share the flags of one place.
+     */
     private static final int MOST_BLOCKS = 256;
 
     public static final int MAX_RANKS = 8;
