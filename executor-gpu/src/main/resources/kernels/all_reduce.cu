@@ -1,7 +1,7 @@
 // out[t] = scale * sum of in over the tracks of all ranks, for every local track t; fp32 accumulation in the order of ranks, so
 // that every rank gets the same bits. One-shot: every rank reads all of every peer (latency); two-shot: every rank sums its own
 // share and reads the others' (bandwidth). Both read peers' memory directly.
-// A launch may have fewer blocks than meeting places, of which a block then keeps several, so that multiprocessors are left to other work.
+// A launch may have fewer blocks than meeting places, which leaves multiprocessors to other work. A block then serves several places.
 // Bytes over NVLink per rank of n bytes: one-shot (RANKS - 1) n, two-shot 2 (RANKS - 1) / RANKS n.
 // Measured on four H200: 8 KiB 4.6 us, 512 KiB 9.0, 2 MiB 17.1, 32 MiB 166.
 // Compile-time: RANKS, BLOCKS, MOST_BLOCKS, FP32 (1: the elements of sums are fp32, else bf16).
@@ -24,7 +24,7 @@ struct Sum {
     long long staged_stride;
 };
 
-// Loads this thread's vectors of count, AHEAD at a time, and then uses them: load(i) and use(i, what was loaded).
+// Loads this thread's vectors of count, AHEAD at a time, and then uses them: load(i), and use(i, the loaded value).
 template <typename T, typename Load, typename Use>
 __device__ __forceinline__ void each(int count, const Load& load, const Use& use) {
     int stride = gridDim.x * blockDim.x;
@@ -45,7 +45,7 @@ __device__ __forceinline__ void write_tracks(const Sum& s, int at, uint4 v) {
     for (int t = 0; t < s.tracks; t++) s.out[t * s.out_track_stride + at] = v;
 }
 
-// The sum of this rank's own tracks, where its peers read it.
+// Writes the sum of this rank's own tracks to the buffer that its peers read.
 __device__ __forceinline__ void stage(const Sum& s, uint4* to, int from, int count) {
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
         float sum[ELEMENTS] = {};
@@ -54,7 +54,7 @@ __device__ __forceinline__ void stage(const Sum& s, uint4* to, int from, int cou
     }
 }
 
-// The buffer of this turn: with the block's epoch, so that replays of a recording alternate too.
+// Selects the staged buffer by the parity of the block's epoch, so that replays of a captured graph alternate, too.
 __device__ __forceinline__ void inputs(const Sum& s, unsigned epoch, uint4** in) {
     long long offset = s.staged ? (epoch & 1) * s.staged_stride : 0;
 #pragma unroll
@@ -104,7 +104,7 @@ extern "C" __global__ void __launch_bounds__(512, 1) two_shot(const Sum s) {
     finish(s.peers, epoch + 2, start);
 }
 
-// Columns to rows: this rank's rows of every rank's part, side by side in order of ranks. fp32.
+// Gathers whole rows from parts cut by columns: this rank's rows of every rank's part, side by side in order of ranks. fp32.
 struct Gather {
     Peers peers;
     float* whole;

@@ -1,7 +1,7 @@
-// x += sum of in over all ranks; out = norm(x): what all_reduce.cu and add_norm_rows of norm.cu do one after the other, to the bit, with
-// one track. One-shot: every rank reads all of every peer. A block takes a row at a time.
+// x += sum of in over all ranks; out = norm(x), with one track. The result has the same bits as all_reduce.cu followed by add_norm_rows of
+// norm.cu. One-shot: every rank reads all of every peer. A block takes a row at a time.
 // Grid: BLOCKS to MOST_BLOCKS.
-// Its time counts as communication, the norm's part included.
+// All of its time counts as communication, including the norm's part.
 // Bytes per row: in of every rank and x read, x and out written; (RANKS - 1) of in over NVLink.
 // Compile-time: RANKS, BLOCKS, MOST_BLOCKS, FP32 (0) as all_reduce.cu; VECTOR (8), COLS, THREADS, LAYER, QUANTIZE as norm.cu.
 #include "launch.cuh"

@@ -1,5 +1,5 @@
-// What the attention kernels share. Compile-time: HEAD_DIM (any up to 256), PAGE_TOKENS (a multiple of 16), GROUP (query heads
-// per key head), SINKS (1: every query head has a score that the softmax counts beside those of keys, and that has no value), KV_CODES
+// Definitions that the attention kernels share. Compile-time: HEAD_DIM (any up to 256), PAGE_TOKENS (a multiple of 16), GROUP (query heads
+// per key head), SINKS (1: every query head has one score that the softmax counts in addition to those of keys, without a value), KV_CODES
 // (0: keys and values are bf16; 1, 2: bytes of kv_codes.cuh).
 #pragma once
 #include "bf16.cuh"

@@ -3,25 +3,23 @@
 //   out[t][i][h] = sum_j softmax_j(scale * q[t][i][h] . k[j]) v[j], j over the visible positions of the sequence
 //
 // With SINKS exp(sinks[t][h]) is added to the softmax's denominator, once: by the block that writes the output.
-// The GROUP query heads of a key head are columns of mma tiles, eight each, whose rows are tokens and then dimensions
-// (GROUP > 16: ceil(GROUP / 16) blocks a key head), so that keys and values are read and converted once. bf16 in and
-// out, fp32 scores, softmax and accumulators; the weights are rounded to bf16.
+// The GROUP query heads of a key head are columns of mma tiles, eight each. The rows of these tiles are tokens, and then dimensions. (GROUP
+// > 16: ceil(GROUP / 16) blocks per key head.) Keys and values are thus read and converted once. bf16 in and out, fp32 scores, softmax and
+// accumulators; the weights are rounded to bf16.
 //
-// Bytes: the visible keys and values, 4 * PADDED_DIM per token and key head; the rest is small. On an H200 and with
-// HEAD_DIM 128, 8 key heads, GROUP 4: 256 sequences of 2000 tokens 466 us, 4.5 TB/s, 94 % of the memory's peak (a device
-// copy moves 4.2 TB/s); 256 of 400 102 us; one of 8192, 17 splits, 13 us for 34 MB. With KV_CODES a byte in the place of
-// two, and a scale a row: 250 us, 60 us.
+// Bytes: the visible keys and values, 4 * PADDED_DIM per token and key head; the rest is small. On an H200 with HEAD_DIM 128, 8 key heads,
+// GROUP 4: 256 sequences of 2000 tokens 466 us, 4.5 TB/s, 94 % of the memory's peak (a device copy moves 4.2 TB/s); 256 of 400 102 us; one
+// of 8192, 17 splits, 13 us for 34 MB. With KV_CODES, a byte instead of two and a scale per row: 250 us, 60 us.
 //
-// Grid: (splits, key heads of all tracks * ceil(GROUP / 16), decoding sequences); THREADS; SHARED_BYTES of dynamic
-// shared memory. A warp takes every WARPS-th tile of 16 tokens of its split and feeds itself through its own ring of
-// copies, so the main loop has no block barrier. WARPS (compile-time): 2 where there are many blocks, so that one that
-// starts or ends leaves the memory to many others; 4 where there are few. chunk_pages > 0: split x is the pages
-// x * chunk_pages on of the sequence, whatever the batch is (splits * chunk_pages must cover the longest sequence); 0:
-// the visible pages are cut evenly. A split costs a merge: best is the fewest that fill the GPU with about one block
-// per multiprocessor.
+// Grid: (splits, key heads of all tracks * ceil(GROUP / 16), decoding sequences); THREADS; SHARED_BYTES of dynamic shared memory. A warp
+// takes every WARPS-th tile of 16 tokens of its split and copies tiles through its own ring, so the main loop has no block barrier. WARPS
+// (compile-time): 2 if there are many blocks, so that memory stays busy with the other blocks when one starts or ends; 4 if there are few.
+// chunk_pages > 0: split x covers chunk_pages pages of the sequence from page x * chunk_pages on, whatever the batch is (splits *
+// chunk_pages must cover the longest sequence); 0: the visible pages are cut evenly. Every split costs a merge: best are the fewest splits
+// that fill the GPU with about one block per multiprocessor.
 //
-// sequences: the number of each, or ~it where earlier steps stored all tokens but the last: their tiles are under way before the
-// kernel waits for those ahead, which write the last one's keys and values.
+// sequences: the number of each, or ~number if earlier steps stored all tokens but the last. The kernel then starts to copy their tiles
+// before it waits for earlier kernels, which write the last token's keys and values.
 //
 // partials: splits * grid.y * grid.z * min(GROUP, 16) * (PADDED_DIM + 2) floats: the accumulators of all splits, then
 // the pairs (max, sum). arrivals: grid.y * grid.z counters, 0 before the first launch and after each.
@@ -60,12 +58,12 @@ __device__ __forceinline__ void copy_tile(unsigned to, const Kv* from, int rows,
     }
 }
 
-// Where a dimension of queries lies: four of a byte each are an operand's elements 2 i, 2 i + 8, 2 i + 1 and 2 i + 9.
+// The place of a dimension of queries: four dimensions of a byte each are an operand's elements 2 i, 2 i + 8, 2 i + 1 and 2 i + 9.
 __device__ __forceinline__ int place(int dim) {
     return KV_CODES ? dim / 16 * 16 + dim % 16 / 4 * 2 + dim % 4 / 2 + dim % 2 * 8 : dim;
 }
 
-// What a byte of a page lacks of its number is multiplied into queries and scores, and into weights and outputs: exactly.
+// The factor between a byte of a page and its number is multiplied into queries and scores, and into weights and outputs: exactly.
 constexpr float QUERY_FACTOR = INTEGERS ? KV_UNIT : 0x1p60f; // scores of tiny numbers would be 0 without
 
 // Infinite where the row is not finite.
@@ -77,7 +75,7 @@ __device__ __forceinline__ float value_factor(unsigned scale) {
     return __uint_as_float(scale << 23);
 }
 
-// Over the eight lanes that hold a column of an mma tile.
+// The maximum over the eight lanes that hold a column of an mma tile.
 __device__ __forceinline__ float column_max(float x) {
     for (int lane = 4; lane < 32; lane *= 2) x = fmaxf(x, __shfl_xor_sync(~0u, x, lane));
     return x;
@@ -124,7 +122,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     const int context = a.contexts[sequence];
     const int first_token = a.window > 0 ? max(0, context - a.window) : 0;
 
-    // What this split covers.
+    // The positions of this split.
     const int first_page = first_token / PAGE_TOKENS, end_page = (context + PAGE_TOKENS - 1) / PAGE_TOKENS;
     const int pages = end_page - first_page;
     int split = blockIdx.x, splits, page_begin, page_end;
@@ -182,8 +180,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     wait_for_kernels_before();
     if (nothing) return;
 
-    // The queries pass through the first warp's last stage, free until the main loop. WIDE: they stay behind the rings,
-    // since their registers would spill.
+    // The queries pass through the first warp's last stage, which is free until the main loop. WIDE: they stay behind the rings, since
+    // their registers would spill.
     const unsigned query_matrix = swizzled(lane % 8 + lane / 16 % HALVES * 8, lane / 8 % 2);
     unsigned char* query_tile = shared + (WIDE ? WARPS * STAGES : STAGES - 1) * STAGE_BYTES;
 #pragma unroll 16

@@ -1,4 +1,4 @@
-// What attention_decode and attention_prefill share: tiles of padded rows in shared memory, and parts of softmax.
+// Definitions that attention_decode and attention_prefill share: tiles of padded rows in shared memory, and parts of softmax.
 #pragma once
 #include "attention.cuh"
 #include "mma.cuh"
@@ -15,7 +15,7 @@ __device__ __forceinline__ unsigned chunks_on(unsigned address, int chunks) {
     return chunks_on<CHUNKS>(address, chunks);
 }
 
-// Over the four lanes that hold a row of an mma tile.
+// The maximum over the four lanes that hold a row of an mma tile.
 __device__ __forceinline__ float row_max(float x) {
     x = fmaxf(x, __shfl_xor_sync(~0u, x, 1));
     return fmaxf(x, __shfl_xor_sync(~0u, x, 2));

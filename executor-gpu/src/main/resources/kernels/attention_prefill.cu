@@ -4,17 +4,17 @@
 //
 // With SINKS exp(sinks[t][h]) is added to the softmax's denominator.
 //
-// A block takes BLOCK_ROWS = 128 packed query rows of one sequence and key head (row r is token r / GROUP of the step
-// and query head r % GROUP of the key head) through its keys and values in tiles, with an online softmax. bf16 in and
-// out, fp32 scores, softmax and accumulators; the weights are rounded to bf16.
+// A block takes BLOCK_ROWS = 128 packed query rows of one sequence and key head (row r is token r / GROUP of the step and query head r %
+// GROUP of the key head) through its keys and values in tiles, with an online softmax. bf16 in and out, fp32 scores, softmax and
+// accumulators; the weights are rounded to bf16.
 //
 // Operations: 4 * HEAD_DIM per query head, token and visible position. Bytes: queries and out once, keys and values
 // once per block, mostly from L2. On an H200 with HEAD_DIM 128, GROUP 4, 32 query heads: 347 TFLOP/s for 8192 tokens
 // (35 % of the peak), 314 for the last 1024 of 8192, 268 for 8 sequences of 1024.
 //
-// Grid: (work items, key heads of all tracks); WARPS * 32 threads; dynamic shared memory (BLOCK_ROWS +
-// 2 * TILE_TOKENS) * PADDED_DIM * 2 bytes, with KV_CODES 20 * TILE_TOKENS * ROW_THREADS more. Work item {sequence, block}: packed rows block * BLOCK_ROWS on. Items with a
-// long context had best come first.
+// Grid: (work items, key heads of all tracks); WARPS * 32 threads; dynamic shared memory (BLOCK_ROWS + 2 * TILE_TOKENS) * PADDED_DIM * 2
+// bytes, with KV_CODES 20 * TILE_TOKENS * ROW_THREADS more. Work item {sequence, block}: packed rows from block * BLOCK_ROWS on. Items with
+// a long context should come first.
 #include "attention_mma.cuh"
 #include "kv_codes.cuh"
 #include "launch.cuh"
@@ -87,7 +87,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
             }
         }
     };
-    // What a thread copied in 8 bits it also makes a tile of, so that it waits for itself alone.
+    // With pages in 8 bits, a thread unpacks the bytes that it copied, so that it waits only for its own copies.
     auto unpack_tile = [&](unsigned to) {
         if constexpr (KV_CODES) {
             if (column >= KV_CHUNKS) return;

@@ -3,14 +3,14 @@
 //     out[i, h] = sum_j softmax_j(scale * q[i, h] . k[j, h / GROUP]) v[j, h / GROUP]
 //     over the tokens j of the sequence with position(i) - window < j <= position(i)
 // With SINKS exp(sinks[h]) is added to the softmax's denominator.
-// A block takes BLOCK_ROWS packed query rows of one sequence and one key head g (row r is token r / GROUP, head
-// g * GROUP + r % GROUP), so that a group's heads share each read of keys and values. One warpgroup copies tiles of
-// KV_TILE tokens through the page table into rings in shared memory; each other one computes 64 rows, sums in float32.
-// Moved: queries and output once, a sequence's keys and values once per block of rows (mostly from L2).
-// Measured on one H200, causal, 32 heads over 8 key heads, medians, beside cuDNN through PyTorch in the same run:
-// HEAD_DIM 128, 8192 tokens 572 TFLOP/s (cuDNN 614; 58 % of the 990 peak), 8 x 1024 tokens 357 (438), the last 2048 of
-// 8192 563; HEAD_DIM 64, 8192 tokens 472 (441), 8 x 1024 tokens 265 (318). With KV_CODES 0.8 of the rates of HEAD_DIM 128: two
-// warpgroups copy and unpack, one keys and one values, and the queries stay in shared memory.
+// A block takes BLOCK_ROWS packed query rows of one sequence and one key head g (row r is token r / GROUP, head g * GROUP + r % GROUP), so
+// that a group's heads share each read of keys and values. One warpgroup copies tiles of KV_TILE tokens through the page table into rings
+// in shared memory; each of the others computes 64 rows, with sums in float32.
+// Bytes: queries and output once, a sequence's keys and values once per block of rows (mostly from L2).
+// Measured on one H200, causal, 32 heads over 8 key heads, medians; in parentheses cuDNN through PyTorch in the same run: HEAD_DIM 128,
+// 8192 tokens 572 TFLOP/s (cuDNN 614; 58 % of the 990 peak), 8 x 1024 tokens 357 (438), the last 2048 of 8192 563; HEAD_DIM 64, 8192 tokens
+// 472 (441), 8 x 1024 tokens 265 (318). With KV_CODES 0.8 of the rates of HEAD_DIM 128: two warpgroups copy and unpack, one keys and one
+// values, and the queries stay in shared memory.
 #include "attention_mma.cuh"
 #include "kv_codes.cuh"
 #include "hopper.cuh"
@@ -19,7 +19,7 @@
 static_assert(HEAD_DIM == 128 || HEAD_DIM == 64, "attention_prefill.cu serves other head sizes");
 static_assert(PAGE_TOKENS % 16 == 0, "16 tokens of a tile lie together");
 
-// Warpgroups; as many compute as their accumulators, and the others, leave registers for.
+// Numbers of warpgroups. As many compute as the registers hold accumulators for, with the copying warpgroups.
 constexpr int COMPUTING = HEAD_DIM == 128 || KV_CODES ? 2 : 3;
 constexpr int COPYING = KV_CODES ? 2 : 1; // pages in 8 bits: one for keys, one for values
 constexpr int THREADS = 128 * (COPYING + COMPUTING);
@@ -58,7 +58,7 @@ struct Span {
 
 // ---- the copying warpgroups
 
-// Lane l looks up where tokens 16 l to 16 l + 15 of a tile lie, counted in 16s of tokens.
+// Lane l looks up the place of tokens 16 l to 16 l + 15 of a tile, in units of 16 tokens.
 __device__ __forceinline__ int look_up(const Span& span, const int* pages, int n) {
     const int lane = threadIdx.x % 32, token = span.first_token(n) + lane * 16;
     if (n >= span.tiles || lane >= KV_TILE / 16 || token >= span.context || token + 15 < span.first_seen) {
@@ -82,8 +82,8 @@ __device__ __forceinline__ void copy_tiles(const Attention& a, const Span& span,
         for (int i = 0; i < KV_TILE; i += ROWS) {
             const long long place = __shfl_sync(~0u, places, i / 16);
             const Kv* source = cache + (place * 16 + i % 16 + first_row) * HEAD_DIM + chunk * 8;
-            // Zeros past the context and before what the block sees: what lies there may be NaN, or another sequence's by
-            // now, and the product of NaN with a weight of 0 is NaN.
+            // Zeros past the context and before the tokens that the block sees: memory there may hold NaN, or another sequence's tokens,
+            // and the product of NaN with a weight of 0 is NaN.
             copy_async(target + i * 128, source, i >= unseen && i < tokens ? 16 : 0);
         }
         ring.fill(n);
@@ -102,12 +102,12 @@ __device__ __forceinline__ void copy_tiles(const Attention& a, const Span& span,
     }
 }
 
-// The tiles of keys, or of values: copied as they lie in pages a tile ahead, then unpacked. A thread copies the codes that it unpacks.
+// Copies the tiles of keys, or of values, a tile ahead as they lie in pages, then unpacks them. A thread copies the bytes that it unpacks.
 __device__ __forceinline__ void unpack_tiles(const Attention& a, const Span& span, int sequence, TileRing ring,
                                              const Kv* cache, const unsigned char* scales, unsigned staged) {
     constexpr int ROWS = 128 / KV_CHUNKS, COPIES = KV_TILE / ROWS; // 16 or 32 rows at once
     constexpr int AT_ONCE = 2; // copies; one is slower
-    // Eight threads take four chunks of two rows: what they unpack goes to all banks.
+    // Eight threads take four chunks of two rows, so that unpacked numbers go to all banks.
     const int thread = threadIdx.x % 128;
     const int chunk = thread % 4 + (KV_CHUNKS == 8 ? thread / 8 % 2 * 4 : 0);
     const int first_row = KV_CHUNKS == 8 ? thread / 16 * 2 + thread / 4 % 2 : thread / 4;
@@ -178,7 +178,7 @@ __device__ __forceinline__ void unpack_tiles(const Attention& a, const Span& spa
 
 // ---- a computing warpgroup: 64 rows, held as hopper.cuh says (a thread has rows r, columns j and e)
 
-// The queries are wgmma's first operand: in registers, which is faster, where there are enough.
+// The queries are wgmma's first operand: in registers, which is faster, if there are enough.
 struct Queries {
     static constexpr bool IN_REGISTERS = COMPUTING == 2 && !KV_CODES;
     unsigned rows;
@@ -235,8 +235,8 @@ __device__ __forceinline__ void mask(float (&s)[KV_TILE / 2], int first_token, c
     }
 }
 
-// Online softmax, in powers of 2: s becomes its weights against the new peak, sum (over this thread's columns) takes
-// them in, and what was summed before is to be multiplied by rescale.
+// Online softmax, in powers of 2: s becomes its weights relative to the new peak, sum (over this thread's columns) includes them, and
+// earlier sums must be multiplied by rescale.
 __device__ __forceinline__ void softmax(float (&s)[KV_TILE / 2], float (&peak)[2], float (&sum)[2], float (&rescale)[2],
                                         float scale) {
 #pragma unroll
@@ -282,7 +282,8 @@ template <class Copy> __device__ __forceinline__ void each_chunk(const Span& spa
     }
 }
 
-// Named barriers: 1 + w for the turn of computing warpgroup w at the tensor cores, 1 + COMPUTING + w for itself; then copying ones'.
+// Named barriers: 1 + w for the turn of computing warpgroup w at the tensor cores, 1 + COMPUTING + w for that warpgroup itself; then those
+// of copying warpgroups.
 __device__ __forceinline__ void wait_turn(int warpgroup) {
     named_barrier_sync(1 + warpgroup, 256);
 }
@@ -295,7 +296,7 @@ __device__ __forceinline__ void sync_warpgroup(int warpgroup) {
     named_barrier_sync(1 + COMPUTING + warpgroup, 128);
 }
 
-// rows: where the queries go in shared memory, and then the output.
+// rows: shared memory of the queries, and then of the output.
 __device__ __forceinline__ void attend(const Attention& a, const Span& span, int block, TileRing keys, TileRing values,
                                        unsigned rows) {
     const int warpgroup = threadIdx.x / 128 - COPYING, lane = threadIdx.x % 32;

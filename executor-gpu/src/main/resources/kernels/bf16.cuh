@@ -1,4 +1,4 @@
-// bfloat16 without CUDA's headers, so that a node needs a driver and NVRTC alone: storage, and conversions in PTX (sm_80 on).
+// bfloat16 without CUDA's headers, so that a node needs only a driver and NVRTC: storage, and conversions in PTX (sm_80 on).
 #pragma once
 
 typedef unsigned short bf16;

@@ -1,16 +1,17 @@
-// What recurrences over chunks of 64 tokens share: copies of a chunk's rows, squares of a token by a token, and products with them.
+// Definitions that recurrences over chunks of 64 tokens share: copies of a chunk's rows, squares of tokens by tokens, and products with
+// them.
 #pragma once
 #include "mma.cuh"
 
 constexpr int CHUNK = 64;
 constexpr int SQUARE_BYTES = CHUNK * CHUNK * 2;
 
-// Byte offset in a bf16 square, swizzled as in shared memory. Above its diagonal blocks of 16 x 16 nobody writes.
+// Byte offset in a bf16 square, swizzled as in shared memory. Blocks of 16 x 16 above its diagonal are not written.
 __device__ __forceinline__ unsigned in_square(int row, int col) {
     return swizzled<CHUNK / 8>(row, col / 8) + col % 8 * 2;
 }
 
-// Pieces of 16 bytes by THREADS threads. copy(i): piece i of so many.
+// Copies PIECES pieces of 16 bytes by THREADS threads. copy(i) copies piece i.
 template <int THREADS, int PIECES, typename Copy> __device__ __forceinline__ void copy_pieces(Copy copy) {
 #pragma unroll
     for (int k = 0; k < (PIECES + THREADS - 1) / THREADS; k++) {
@@ -19,7 +20,7 @@ template <int THREADS, int PIECES, typename Copy> __device__ __forceinline__ voi
     }
 }
 
-// BYTES bytes as they are.
+// Copies BYTES bytes as they are.
 template <int THREADS, int BYTES> __device__ __forceinline__ void copy_bytes(unsigned to, const void* from) {
     copy_pieces<THREADS, BYTES / 16>([&](int i) { copy_async(to + i * 16, static_cast<const unsigned char*>(from) + i * 16, 16); });
 }
@@ -51,7 +52,7 @@ __device__ __forceinline__ void multiply_lower(float (&c)[CHUNK / 8][4], const u
     }
 }
 
-// c's columns times factors, one a column.
+// Multiplies c's columns by factors, one per column.
 template <int N> __device__ __forceinline__ void scale_columns(float (&c)[N][4], const float* factors) {
 #pragma unroll
     for (int j = 0; j < N; j++) {

@@ -1,4 +1,4 @@
-// nanos += end - start of work in a stream, for work whose kernels are not ours. One thread each.
+// nanos += end - start of work in a stream, for kernels that do not count their time themselves. One thread each.
 #include "clock.cuh"
 
 extern "C" __global__ void start_clock(unsigned long long* started) {

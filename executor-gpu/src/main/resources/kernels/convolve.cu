@@ -1,9 +1,9 @@
-// A short causal convolution of every channel by itself and SiLU, in place in the first columns of x:
+// A short causal convolution of each channel separately, and SiLU, in place in the first columns of x:
 //     x[i] = silu(bias + sum over j < WIDTH of weights[j] x[i - WIDTH + 1 + j])
-// within a sequence. What the columns held of its latest WIDTH - 1 tokens is its state.
-// A thread has VECTOR channels of a piece of PIECE tokens, and goes from token to token with the latest inputs in registers, so an input
-// is read once. Where a sequence is longer than a piece, its pieces would overwrite what the next ones begin with: convolution_edges
-// copies that first.
+// within a sequence. The columns' inputs of its latest WIDTH - 1 tokens are its state.
+// A thread computes VECTOR channels of a piece of PIECE tokens, token by token with the latest inputs in registers, so an input is read
+// once. If a sequence is longer than a piece, its pieces would overwrite the inputs that the next ones begin with: convolution_edges copies
+// these first.
 // Grid: (blocks over the vectors of channels, pieces, tracks). Bytes: the columns read and written; the state read and written.
 // Compile-time: VECTOR, WIDTH (1 or more), PIECE (tokens).
 #include "launch.cuh"

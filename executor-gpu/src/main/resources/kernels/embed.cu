@@ -1,5 +1,6 @@
 // out[t][i] = table[tokens[i]]; x[t][i] += table[positions[i]].
-// Nothing starts before all that is ahead has ended: so what earlier steps wrote, and this one's inputs, are there for whatever comes later.
+// The kernel starts after all kernels ahead of it have ended, so that later kernels can rely on the results of earlier steps and on this
+// step's inputs.
 // Grid: (tokens, tracks). Bytes: a row read and written (positions: two rows read) per token and track.
 #include "rows.cuh"
 

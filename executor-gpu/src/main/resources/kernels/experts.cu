@@ -1,4 +1,4 @@
-// What stands around the products of experts. r: rows of the tokens gathered by expert (routing.cuh).
+// The operations around the matmuls of experts. r: rows of the tokens gathered by expert (routing.cuh).
 //
 //   gather    out[t][r] = x[t][i], of the token i whose row r is
 //   activate  out[t][r] = f(gate) * up, or f(up), of x[t][r]: gate and up side by side, or up alone; CLAMPED (gpt-oss):
@@ -6,8 +6,9 @@
 //   combine   out[t][i] = [out[t][i]] + sum over c of weight[t][i][c] * x[t][row of i's choice c], in fp32, c from 0 on
 //   gate      x[t][i] *= sigmoid(gate[t][i])
 //
-// Bytes: every operand once; gather reads a token once, whoever it chose. Grids: gather, combine (tokens, tracks); activate (blocks over the
-// vectors of all rows, tracks); gate (rows, tracks). Compile-time: VECTOR, and for activate ACTIVATION (0 SiLU, 1 GELU, 2 relu squared, 3 CLAMPED) and GATED.
+// Bytes: every operand once; gather reads a token once, whatever its number of choices. Grids: gather, combine (tokens, tracks); activate
+// (blocks over the vectors of all rows, tracks); gate (rows, tracks). Compile-time: VECTOR, and for activate ACTIVATION (0 SiLU, 1 GELU, 2
+// relu squared, 3 CLAMPED) and GATED.
 #include "activations.cuh"
 #include "routing.cuh"
 #include "rows.cuh"

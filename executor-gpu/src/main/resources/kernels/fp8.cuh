@@ -1,4 +1,4 @@
-// e4m3 numbers with an fp32 scale a row.
+// e4m3 numbers with an fp32 scale per row.
 #pragma once
 
 constexpr float FP8_MAX = 448.0f;

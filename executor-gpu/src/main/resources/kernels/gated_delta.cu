@@ -1,9 +1,10 @@
 // Gated delta rule (arXiv 2412.06464), token by token: for each of a sequence's tokens, with key and query of length 1
 //     S = e^g S;  S += k u^T, u = sigmoid(b) (v - S^T k);  out = S^T q / sqrt(KEY_DIM);  g = -rate softplus(a + bias)
-// S [KEY_DIM][VALUE_DIM] in fp32. For decoding, for widths that gated_delta_chunks.cu does not take, and where text must not depend on how
-// a prompt is cut.
-// A column of S is a recurrence of its own: a warp has WARP_COLS columns of one head in registers from a sequence's first token in the
-// step to its last, 8 lanes along the rows. out comes from the old state, S^T q = e^g S_old^T q + (k . q) u, so the lanes sum once.
+// S [KEY_DIM][VALUE_DIM] in fp32. Serves decoding, widths that gated_delta_chunks.cu does not serve, and runs whose text must not depend on
+// how a prompt is cut.
+// Each column of S is a separate recurrence: a warp keeps WARP_COLS columns of one head in registers from a sequence's first token in the
+// step to its last, with 8 lanes along the rows. out is computed from the old state, S^T q = e^g S_old^T q + (k . q) u, so the lanes sum
+// once.
 // Grid: (blocks of WARPS warps over the columns of a head, value heads of all tracks, sequences). Bytes: the state read and written; a
 // token's key and query for every warp (L1), its values and outputs once.
 // Compile-time: KEY_DIM, VALUE_DIM, VECTOR (8: keys and queries are loaded so; KEY_DIM is then a multiple of 64).
@@ -47,7 +48,7 @@ __device__ __forceinline__ float over_rows(float x) {
     return x;
 }
 
-// most_tokens: sequences with more in the step are another kernel's.
+// most_tokens: another kernel computes sequences with more tokens in the step.
 extern "C" __global__ void __launch_bounds__(WARPS * 32, BLOCKS) gated_delta(const GatedDelta d, int most_tokens) {
     wait_for_kernels_before();
     const int lane = threadIdx.x % 32;

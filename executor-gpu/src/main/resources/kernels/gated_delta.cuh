@@ -1,4 +1,4 @@
-// What the kernels of the gated delta rule share. Compile-time: KEY_DIM, VALUE_DIM.
+// Definitions that the kernels of the gated delta rule share. Compile-time: KEY_DIM, VALUE_DIM.
 #pragma once
 #include "heads.cuh"
 

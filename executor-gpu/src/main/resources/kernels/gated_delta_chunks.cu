@@ -1,6 +1,6 @@
-// The gated delta rule from chunk to chunk (gated_delta_chunks.cuh) by mma.sync. A warp has 16 columns of S in fp32 in registers. It works on
-// transposes: S^T, as an mma leaves it, is the next mma's left operand without a detour, and so are V^T and U^T; what comes from shared memory is
-// the right operand.
+// The gated delta rule from chunk to chunk (gated_delta_chunks.cuh) by mma.sync. A warp has 16 columns of S in fp32 in registers. It
+// computes with transposes: S^T, in the layout of an mma's result, is directly the next mma's left operand, and so are V^T and U^T;
+// operands from shared memory are right operands.
 // Compile-time: KEY_DIM (a multiple of 16, at most 128), VALUE_DIM (a multiple of 16 WARPS), WARPS, STAGES (chunks in shared memory: 1 or 2).
 #include "gated_delta_chunks.cuh"
 #include "launch.cuh"
@@ -12,7 +12,7 @@ constexpr int COLS = WARPS * 16; // of S, that a block has
 constexpr int VALUE_BYTES = CHUNK * COLS * 2;
 constexpr int STAGE_BYTES = 2 * TILE_BYTES + VALUE_BYTES + (int)sizeof(Factors) / 128 * 128 + 128;
 
-// Rows of c, from an mma, are the rows of a of the next.
+// Rows of c, in the layout of an mma's result, are the rows of a of the next.
 template <int N> __device__ __forceinline__ void to_operand(unsigned (&a)[N][4], const float (&c)[2 * N][4]) {
 #pragma unroll
     for (int k = 0; k < N; k++) {
@@ -24,7 +24,7 @@ template <int N> __device__ __forceinline__ void to_operand(unsigned (&a)[N][4],
 }
 
 // Grid: (VALUE_DIM / COLS, value heads of all tracks, sequences); THREADS; shared memory STAGES * STAGE_BYTES.
-// sequences: which, and the number of its first chunk among all.
+// sequences: the number of each, and the number of its first chunk among all.
 extern "C" __global__ void __launch_bounds__(THREADS)
     gated_delta_chunks(const GatedDelta d, const int2* sequences, const Factors* factors) {
     wait_for_kernels_before();

@@ -1,7 +1,7 @@
-// The gated delta rule from chunk to chunk (gated_delta_chunks.cuh) with Hopper's wgmma (sm_90a). A warpgroup has 64 columns of S in fp32 in
-// registers. It works on transposes: S^T, as a wgmma leaves it, is the next one's left operand without a detour, and so are V^T and U^T; what
-// comes from shared memory is the right operand. All threads copy, STAGES - 1 chunks ahead, so a chunk takes one barrier; products that need
-// not wait for one another run while operands are made.
+// The gated delta rule from chunk to chunk (gated_delta_chunks.cuh) with Hopper's wgmma (sm_90a). A warpgroup has 64 columns of S in fp32
+// in registers. It computes with transposes: S^T, in the layout of a wgmma's result, is directly the next one's left operand, and so are
+// V^T and U^T; operands from shared memory are right operands. All threads copy, STAGES - 1 chunks ahead, so a chunk takes one barrier.
+// Matmuls that do not depend on one another run while operands are made.
 // Compile-time: KEY_DIM (64 or 128), VALUE_DIM (a multiple of 64 WARPGROUPS), WARPGROUPS.
 #include "gated_delta_chunks.cuh"
 #include "hopper.cuh"
@@ -16,7 +16,7 @@ constexpr int VALUE_BYTES = CHUNK * COLS * 2;
 constexpr int FACTOR_BYTES = ((int)sizeof(Factors) + 1023) / 1024 * 1024;
 constexpr int STAGE_BYTES = 2 * TILE_BYTES + VALUE_BYTES + FACTOR_BYTES;
 
-// d, as a wgmma leaves it, is the left operand of the next.
+// d, in the layout of a wgmma's result, is the left operand of the next.
 template <int N> __device__ __forceinline__ void to_operand(unsigned (&a)[N][4], const float (&d)[8 * N]) {
 #pragma unroll
     for (int i = 0; i < 4 * N; i++) a[i / 4][i % 4] = pack(d[2 * i], d[2 * i + 1]);
@@ -37,7 +37,7 @@ template <bool ADD, int N> __device__ __forceinline__ void multiply_rows(float (
     wgmma_commit();
 }
 
-// d's columns times factors, one a token.
+// Multiplies d's columns by factors, one per token.
 __device__ __forceinline__ void scale_tokens(float (&d)[CHUNK / 2], const float* factors) {
 #pragma unroll
     for (int j = 0; j < CHUNK / 8; j++) {
@@ -48,7 +48,7 @@ __device__ __forceinline__ void scale_tokens(float (&d)[CHUNK / 2], const float*
 }
 
 // Grid: (VALUE_DIM / COLS, value heads of all tracks, sequences); THREADS; shared memory STAGES * STAGE_BYTES + 1024.
-// sequences: which, and the number of its first chunk among all.
+// sequences: the number of each, and the number of its first chunk among all.
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
     gated_delta_chunks(const GatedDelta d, const int2* sequences, const Factors* factors) {
     wait_for_kernels_before();

@@ -1,6 +1,7 @@
-// What chunks of the gated delta rule need beside the state: Factors in gated_delta_chunks.cuh. A block has a chunk and two value heads that share
-// their keys and queries. K K^T and Q K^T are mma's, one 16 rows a warp; the inverse is forward substitution in fp32, a column a thread.
-// Bytes: keys and queries for every two value heads; 17 KB of factors a value head written.
+// Computes the terms of the gated delta rule's chunks that do not need the state: Factors in gated_delta_chunks.cuh. A block computes a
+// chunk of two value heads that share their keys and queries. mma computes K K^T and Q K^T, 16 rows per warp; the inverse is forward
+// substitution in fp32, a column per thread.
+// Bytes: keys and queries once for every two value heads; 17 KB of factors written per value head.
 // Compile-time: KEY_DIM (a multiple of 16, at most 128), VALUE_DIM.
 #include "gated_delta_chunks.cuh"
 #include "launch.cuh"
@@ -18,8 +19,8 @@ struct Matrix {
     float at[CHUNK][MATRIX_ROW];
 };
 
-// Columns of (I + A)^-1, one a thread, by forward substitution in blocks of 16 rows. A's rows give way to the inverse's.
-// done(row, x): what the thread's column has there.
+// Columns of (I + A)^-1, one per thread, by forward substitution in blocks of 16 rows. The inverse's rows replace A's. done(row, x): x is
+// the element of the thread's column in this row.
 template <typename Done> __device__ __forceinline__ void invert(Matrix& a, int col, Done done) {
     for (int block = 0; block < CHUNK; block += 16) {
         float x[16];
@@ -50,7 +51,8 @@ template <typename Done> __device__ __forceinline__ void invert(Matrix& a, int c
     }
 }
 
-// Grid: (chunks, pairs of value heads that share a key head, of all tracks); FACTOR_THREADS. chunks: which sequence, which chunk of it.
+// Grid: (chunks, pairs of value heads that share a key head, of all tracks); FACTOR_THREADS. chunks: the sequence, and the number of its
+// chunk.
 extern "C" __global__ void __launch_bounds__(FACTOR_THREADS)
     delta_factors(const GatedDelta d, const int2* chunks, Factors* factors) {
     wait_for_kernels_before();

@@ -3,11 +3,11 @@
 //   S = diag(e^g[i]) S + k[i] v[i]^T;  out[i] = S^T q[i] / sqrt(KEY_DIM)      S: [KEY_DIM][VALUE_DIM]
 //   g[i] = max(logsigmoid(a[i]) / divisor, least), a number for every row of S
 //
-// For decoding, for widths that gated_linear_chunks.cu does not take, and where text must not depend on how a prompt is cut. A block takes
-// COLUMNS columns of one head of one sequence, which do not meet the others: from its first token in the step to its last they are in registers,
-// fp32. A state kept in bf16 is rounded after every token.
+// Serves decoding, widths that gated_linear_chunks.cu does not serve, and runs whose text must not depend on how a prompt is cut. A block
+// computes COLUMNS columns of one head of one sequence, which are independent of the others: they stay in registers, in fp32, from its
+// first token in the step to its last. A state kept in bf16 is rounded after every token.
 //
-// Operations: 5 an element of S and token. Bytes: a state read and written; of a token, keys, queries and decays once a block.
+// Operations: 5 per element of S and token. Bytes: a state read and written; keys, queries and decays of a token once per block.
 // Grid: (SPLITS * heads, sequences, tracks); THREADS. Compile-time: KEY_DIM, VALUE_DIM, COLUMNS (of VALUE_DIM), BF16_STATES.
 #include "gated_linear.cuh"
 #include "launch.cuh"
@@ -28,7 +28,7 @@ struct __align__(16) Row {
     float kept, key, query;
 };
 
-// most_tokens: sequences with more in the step are another kernel's.
+// most_tokens: another kernel computes sequences with more tokens in the step.
 extern "C" __global__ void __launch_bounds__(THREADS, 3) gated_linear(const GatedLinear g, int most_tokens) {
     wait_for_kernels_before();
     __shared__ Row rows[KEY_DIM];

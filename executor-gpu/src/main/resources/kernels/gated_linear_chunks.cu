@@ -1,16 +1,18 @@
 // Gated linear attention (the recurrence in gated_linear.cu) over chunks of 64 tokens on tensor cores (arXiv 2312.06635, section 4; sm_80 on).
-// With D(s, t] the product of e^g over a chunk's tokens after s up to t, a number for every row of S, and S the state before the chunk:
+// D(s, t] is the product of e^g over a chunk's tokens after s up to t, a number for every row of S. S is the state before the chunk:
 //     out_t = S^T (D(-1, t] q_t) / sqrt(KEY_DIM) + sum over s <= t of A_ts v_s
 //     A_ts = (D(s, t] q_t) . k_s / sqrt(KEY_DIM)
 //     S = diag(D(-1, 63]) S + sum over s of (D(s, 63] k_s) v_s^T
-// A row has decays of its own, so D stands inside A's products, and its inverse, which would part them, overflows. But in the smallest aligned
-// block of 2 h tokens with both s < t, s is in the lower half, which ends with a token m, and t in the upper: D(s, t] = D(s, m] D(m, t]. So for each
-// h of 1, 2, 4 .. 32 a tile has of upper halves D(m, t] q_t and of lower ones D(s, m] k_s, and its products with itself are A where they belong.
-// This halves the paper's sub-chunks down to tokens. Decays are multiplied, never divided: whatever they are, factors are in [0, 1].
-// Operands are bf16, sums, decays and the state fp32. Where a sequence ends within a chunk, the rest are tokens of zeros that decay nothing.
+// Every row has its own decays, so D is inside A's products, and its inverse, which would separate them, overflows. But in the smallest
+// aligned block of 2 h tokens with both s < t, s is in the lower half, which ends with a token m, and t in the upper: D(s, t] = D(s, m]
+// D(m, t]. So for each h of 1, 2, 4 .. 32 a tile holds D(m, t] q_t of upper halves and D(s, m] k_s of lower halves, and its products with
+// itself contain these elements of A.
+// This halves the paper's sub-chunks down to tokens. Decays are multiplied, never divided, so that all factors are in [0, 1].
+// Operands are bf16, sums, decays and the state fp32. If a sequence ends within a chunk, the rest are tokens of zeros without decay.
 //
-// linear_factors computes what does not need S, for all chunks at once; gated_linear_chunks goes from chunk to chunk of a sequence, a warp with 16
-// columns of S in registers. It works on transposes: S^T, as an mma leaves it, is the left operand, and so is V^T; the right one is in shared memory.
+// linear_factors computes the terms that do not need S, for all chunks at once; gated_linear_chunks goes from chunk to chunk of a sequence,
+// a warp with 16 columns of S in registers. It computes with transposes: S^T, in the layout of an mma's result, is the left operand, and so
+// is V^T; the right operand is in shared memory.
 //
 // Operations of a chunk and a head: 256 KEY_DIM VALUE_DIM + 5,120 VALUE_DIM + 11,264 KEY_DIM by tensor cores. Bytes: queries, keys and decays once,
 // and 260 KEY_DIM + 8,192 of factors written, which every COLS columns read (L2); values and outputs once; a state read and written.
@@ -22,7 +24,7 @@
 constexpr int KEY_CHUNKS = KEY_DIM / 8; // 16-byte pieces of a row
 constexpr int TILE_BYTES = CHUNK * KEY_DIM * 2;
 
-// Of a chunk and a head; bf16 tiles swizzled as in shared memory.
+// The factors of a chunk and a head; bf16 tiles swizzled as in shared memory.
 struct Factors {
     unsigned char queries[TILE_BYTES]; // D(-1, t] q_t / sqrt(KEY_DIM)
     unsigned char mix[SQUARE_BYTES];   // A
@@ -60,7 +62,7 @@ __device__ __forceinline__ unsigned scaled(unsigned pair, float2 factors) {
     return scaled(pair, factors.x, factors.y);
 }
 
-// Grid: (chunks, heads of all tracks); PARTS * 32. chunks: which sequence, which chunk of it.
+// Grid: (chunks, heads of all tracks); PARTS * 32. chunks: the sequence, and the number of its chunk.
 extern "C" __global__ void __launch_bounds__(PARTS * 32) linear_factors(const GatedLinear g, const int2* chunks, Factors* factors) {
     wait_for_kernels_before();
     __shared__ __align__(128) unsigned char tiles[4][SLAB_BYTES]; // two that a warp has 16 rows of by itself, in turn; h = 16; h = 32
@@ -179,7 +181,7 @@ constexpr int THREADS = WARPS * 32;
 constexpr int COLS = WARPS * 16; // of S, that a block has
 
 // Grid: (VALUE_DIM / COLS, heads of all tracks, sequences); THREADS; shared memory for a chunk's Factors and values.
-// sequences: which, and the number of its first chunk among all.
+// sequences: the number of each, and the number of its first chunk among all.
 extern "C" __global__ void __launch_bounds__(THREADS)
     gated_linear_chunks(const GatedLinear g, const int2* sequences, const Factors* factors) {
     wait_for_kernels_before();

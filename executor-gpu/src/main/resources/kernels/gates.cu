@@ -1,12 +1,13 @@
-// What mixers put out, gated. A part is a head (norm_and_gate) or a group (gate_and_norm), PART columns wide:
+// Gates and norms the outputs of mixers. A part is a head (norm_and_gate) or a group (gate_and_norm), PART columns wide:
 //     norm_and_gate: x = x / sqrt(mean(x^2) + epsilon) * weight * silu(gate), one weight of PART columns for all parts
 //     gate_and_norm: y = x * silu(gate), x = y / sqrt(mean(y^2) + epsilon) * weight, a weight for every column
 //     gate: x = x * sigmoid(gate)
-// Where ranks share a group, a row is one part, PART of the group's columns. Squares are summed over ranks between the two:
+// If ranks share a group, a row is one part: PART of the group's columns. Squares are summed over ranks between these two kernels:
 //     gated_squares: sums[group] = sum of y^2 over these columns, 0 of every other group
 //     gate_and_norm_by_squares: x = y / sqrt(sums[group] / columns of the group + epsilon) * weight
-// Grid: (rows, blocks over a row's parts, tracks); gate (rows, blocks over the vectors of a row, tracks). LANES threads, a whole number of
-// warps or all of a block, have a part, which stays in registers. fp32 arithmetic. Bytes: x read and written (gated_squares: read), gates read.
+// Grid: (rows, blocks over a row's parts, tracks); gate (rows, blocks over the vectors of a row, tracks). LANES threads compute a part,
+// which stays in registers: a whole number of warps, or all threads of a block. fp32 arithmetic. Bytes: x read and written (gated_squares:
+// read), gates read.
 // Compile-time: VECTOR, PART, LANES (32, or as many as a block has threads).
 #include "launch.cuh"
 #include "recurrent.cuh"
@@ -26,7 +27,7 @@ struct Gated {
     int gates_cols;
 };
 
-// Of a group that ranks share: its columns' squares, summed.
+// The squares of a group that ranks share, summed over the group's columns.
 struct Squares {
     float* sums; // [t][rows][groups]
     long long sums_track_stride;
@@ -65,7 +66,7 @@ template <bool GATE_FIRST> __device__ __forceinline__ Part part_of(const Gated& 
     return p;
 }
 
-// This thread's columns, gated where that is first.
+// Reads this thread's columns, and gates them if GATE_FIRST.
 template <bool GATE_FIRST> __device__ __forceinline__ void read_row(const Part& p, float (&row)[PER_LANE][VECTOR]) {
 #pragma unroll
     for (int k = 0; k < PER_LANE; k++) {
@@ -81,7 +82,7 @@ template <bool GATE_FIRST> __device__ __forceinline__ void read_row(const Part& 
     }
 }
 
-// Of the whole part; every thread gets it.
+// The sum over the whole part; every thread gets it.
 __device__ __forceinline__ float sum_of_squares(const Part& p, const float (&row)[PER_LANE][VECTOR]) {
     __shared__ float partial[32];
     float squares = 0;
@@ -96,7 +97,7 @@ __device__ __forceinline__ float sum_of_squares(const Part& p, const float (&row
     return squares;
 }
 
-// This thread's columns, times scale and weight, gated where that is last.
+// Writes this thread's columns times scale and weight, and gates them unless GATE_FIRST.
 template <bool GATE_FIRST>
 __device__ __forceinline__ void write_row(const Part& p, const float (&row)[PER_LANE][VECTOR], float scale) {
 #pragma unroll

@@ -1,17 +1,17 @@
-// The products of experts with the rows of the tokens that chose them, on any GPU from sm_80 on:
+// Multiplies the rows of gathered tokens by the weights of the experts that they chose, on any GPU from sm_80 on:
 //
 //   out[t][r] = x[t][r] . w[t][e] + bias[t][e], of the expert e whose rows hold r: offsets[t][e] <= r < offsets[t][e + 1]
 //
-// Rows from offsets[t][experts] on are neither read nor written. bf16 in and out, fp32 sums. A tile is ROWS rows of one expert by
-// COLS outputs; blocks stay, and go from tile to tile by their numbers, which follow from a scan of the offsets. Tiles that share
-// weights are neighbours, so an expert's weights come from memory once. An output's sum runs over the inputs in one order, whatever
+// Rows from offsets[t][experts] on are neither read nor written. bf16 in and out, fp32 sums. A tile is ROWS rows of one expert by COLS
+// outputs. Blocks are persistent and go from tile to tile by tile numbers, which follow from a scan of the offsets. Tiles that share
+// weights are neighbours, so an expert's weights are read from memory once. An output's sum runs over the inputs in one order, whatever
 // ROWS is, so a row's result does not depend on the others.
 //
-// Operations: 2 * inputs per output and row. Bytes: weights of the experts that have rows, x and out once. One H200, 128 experts
-// 2,048 -> 1,536, 8 a token: 256 tokens 208 us (0.91 of the copy rate), 8,192 tokens 1,702 us (242 TFLOP/s).
+// Operations: 2 * inputs per output and row. Bytes: weights of the experts that have rows, x and out once. One H200, 128 experts 2,048 ->
+// 1,536, 8 per token: 256 tokens 208 us (0.91 of the copy rate), 8,192 tokens 1,702 us (242 TFLOP/s).
 //
 // Grid: as many blocks as run at once, or fewer; THREADS threads; dynamic shared memory STAGES * STAGE_BYTES + 4 * (tracks * experts + 1).
-// ROWS: 16, 32, 64 or 128. VECTOR: 8 where inputs are a multiple of 8, else 1.
+// ROWS: 16, 32, 64 or 128. VECTOR: 8 if inputs are a multiple of 8, else 1.
 #include "mma.cuh"
 
 constexpr int COLS = 128;
@@ -88,7 +88,7 @@ __device__ __forceinline__ Tile tile_at(const Grouped& g, const int* starts, int
     return {low, track, at[0] + in_slab % down * ROWS, at[1], in_slab / down * COLS};
 }
 
-// 16 bytes of a row, zeros past its end; where inputs are no multiple of 8 one by one.
+// Copies 16 bytes of a row, with zeros past its end; one element at a time if inputs are no multiple of 8.
 __device__ __forceinline__ void copy_chunk(unsigned to, const bf16* row, int k, int inputs, bool there) {
 #if VECTOR == 8
     const bool inside = there && k < inputs;

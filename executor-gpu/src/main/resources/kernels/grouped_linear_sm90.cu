@@ -1,15 +1,15 @@
 // The matrix products of a mixture of experts, with Hopper's wgmma (sm_90a):
 //     out[t, i] = w[t, e] x[t, i] + bias[t, e]        for the rows i of expert e: offsets[t][e] <= i < offsets[t][e + 1]
-// GATED: of the first half of w's rows, the gates g, and the second, the ups u, in float32, never in memory,
+// GATED: the first half of w's rows gives the gates g, the second the ups u, in float32, never in memory,
 //     out[t, i] = g' / (1 + exp(-alpha g')) * (u' + shift)        g' = min(g, limit), u' = min(max(u, -limit), limit)
 // FP8: x and w are e4m3 numbers times a scale for every row of either.
-// Rows are gathered by expert; how many each expert has is known on the device alone, so as many blocks as run at once find the
-// tiles of all experts there and take them in turn. The outputs are wgmma's rows, the tokens its columns: an expert's tokens are
-// cut evenly into tiles of at most TOKENS, which compute and store as many columns as have tokens, rounded up to 16. So few tokens
-// cost little beside reading the weights, once, and many fill whole tiles.
-// One thread has the copy engine fetch 128 bytes of what is summed over at a time; the blocks of a cluster take different outputs for
-// the same tokens, and fetch a part of these for each other. The two computing warpgroups take 64 rows of weights each: of gates
-// and ups 8 in turn, so that a thread has both.
+// Rows are gathered by expert. Only the device knows how many rows each expert has, so the launch has as many blocks as run at once, which
+// find the tiles of all experts on the device and take them in turn. The outputs are wgmma's rows, the tokens its columns: an expert's
+// tokens are cut evenly into tiles of at most TOKENS, which compute and store as many columns as have tokens, rounded up to 16. Few tokens
+// thus cost little more than reading the weights once, and many fill whole tiles.
+// One thread makes the copy engine fetch 128 bytes of the inputs at a time. The blocks of a cluster compute different outputs of the same
+// tokens, and each fetches a part of these for all. The two computing warpgroups take 64 rows of weights each: 8 gates and 8 ups in turn,
+// so that a thread has both.
 #include "bf16.cuh"
 #include "hopper.cuh"
 
@@ -54,7 +54,7 @@ struct Tile {
 
 constexpr int TILES_AHEAD = STAGES + 1; // a tile has a stage at least
 
-// The tiles of all experts, from the offsets in shared memory; before[g]: how many tiles of tokens the groups before g have.
+// The tiles of all experts, from the offsets in shared memory; before[g]: the number of token tiles of the groups before g.
 struct Tiles {
     const int* offsets;
     const int* before;
@@ -84,7 +84,7 @@ struct Tiles {
     }
 };
 
-// By all threads.
+// Called by all threads.
 __device__ __forceinline__ Tiles find_tiles(const Grouped& g, int* shared) {
     const int groups = g.tracks * g.experts;
     int* before = shared + groups + g.tracks;
@@ -113,7 +113,7 @@ __device__ __forceinline__ Tiles find_tiles(const Grouped& g, int* shared) {
     return tiles;
 }
 
-// Of weights and tokens; n counts over all tiles.
+// Stages of weights and tokens; n counts over all tiles.
 struct Stages : FetchedStages<STAGES, STAGE_BYTES, COMPUTING_WARPS, CLUSTER> {
     __device__ __forceinline__ void fill(int n, const TensorMap& x, const TensorMap& w, const Tile& tile, int k,
                                          int rank) const {
@@ -141,13 +141,13 @@ struct Stages : FetchedStages<STAGES, STAGE_BYTES, COMPUTING_WARPS, CLUSTER> {
     }
 };
 
-// Where a token's chunk lies among the warpgroup's: rows of 128 or 64 bytes, swizzled as the copy engine has it.
+// The place of a token's chunk in the warpgroup's staging area: rows of 128 or 64 bytes, in the copy engine's swizzle.
 __device__ __forceinline__ unsigned staged(int token, int chunk) {
     return (token * CHUNKS + (chunk ^ (CHUNKS == 8 ? token : token / 2) % CHUNKS)) * 16;
 }
 
-// Through shared memory; the copy engine stores 16 tokens at once, but not the last ones, beside which are another expert's. d as
-// hopper.cuh says. scales: room for those of the tile's tokens.
+// Stores through shared memory. The copy engine stores 16 tokens at once, except the last ones, which are next to another expert's. d:
+// layout as in hopper.cuh. scales: buffer for the scales of the tile's tokens.
 __device__ __forceinline__ void store(const Grouped& g, const TensorMap& to, const Tile& tile, const float (&d)[TOKENS / 2],
                                       unsigned staging, float* scales, int warpgroup) {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;

@@ -1,4 +1,4 @@
-// Where recurrences over heads find queries, keys and values of a token. Compile-time: KEY_DIM, VALUE_DIM.
+// Addresses of a token's queries, keys and values, for recurrences over heads. Compile-time: KEY_DIM, VALUE_DIM.
 #pragma once
 #include "bf16.cuh"
 #include "recurrent.cuh"

@@ -1,10 +1,11 @@
-// Hopper's matrix units and what feeds them, in PTX (sm_90a): barriers, rings of tiles, clusters, tensor maps, swizzled operands, wgmma.
+// Hopper's tensor cores and the operations around them, in PTX (sm_90a): barriers, rings of tiles, clusters, tensor maps, swizzled
+// operands, wgmma.
 #pragma once
 #include "shared.cuh"
 
 // ---- warpgroups: 4 warps, from a multiple of 4 on
 
-// Registers a thread: all warps of a warpgroup, on a branch of its own.
+// Registers per thread. All warps of a warpgroup call this, on a separate branch.
 template <int REGISTERS> __device__ __forceinline__ void give_registers() {
     asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(REGISTERS));
 }
@@ -13,7 +14,7 @@ template <int REGISTERS> __device__ __forceinline__ void take_registers() {
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(REGISTERS));
 }
 
-// One of 16 named barriers (0 is __syncthreads), for that many threads together; arrive does not wait.
+// One of 16 named barriers (0 is __syncthreads) for this many threads together; arrive does not wait.
 __device__ __forceinline__ void named_barrier_sync(int barrier, int threads) {
     asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
@@ -35,8 +36,8 @@ __device__ __forceinline__ int4 load_shared_16(unsigned from) {
     return x;
 }
 
-// Four 8 x 8 arrays of 16 bits that a warp holds as mma's results are held, each transposed: a lane's address takes a column of
-// array lane / 8, the lane % 8th.
+// Stores four 8 x 8 arrays of 16 bits, which a warp holds in the layout of mma's results, each transposed: lane l gives the address of
+// column l % 8 of array l / 8.
 __device__ __forceinline__ void store_matrices_transposed(unsigned to, unsigned a, unsigned b, unsigned c, unsigned d) {
     asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(a), "r"(b),
                  "r"(c), "r"(d)
@@ -68,8 +69,8 @@ __device__ __forceinline__ void barrier_wait(unsigned barrier, int parity) {
     } while (!done);
 }
 
-// What this thread wrote to shared memory, or saw written, is visible to the wgmmas and tile stores it issues next, or others after
-// a barrier (another proxy).
+// Makes this thread's writes to shared memory, or writes it has seen, visible to the wgmmas and tile stores that it issues next, or that
+// other threads issue after a barrier (another proxy).
 __device__ __forceinline__ void fence_async_proxy() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
@@ -116,19 +117,19 @@ __device__ __forceinline__ void cluster_sync() {
     asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
-// What barrier_init did is visible to the other blocks after the next cluster_sync.
+// Makes barrier_init visible to the other blocks after the next cluster_sync.
 __device__ __forceinline__ void fence_barrier_init() {
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 
-// At the same barrier of another block. (With .release.cluster it waits for a fence, and a product takes a quarter longer.)
+// Arrives at the same barrier of another block. (With .release.cluster it waits for a fence, and a matmul takes a quarter longer.)
 __device__ __forceinline__ void barrier_arrive_at(unsigned barrier, int rank) {
     asm volatile("{ .reg .b32 there; mapa.shared::cluster.u32 there, %0, %1; "
                  "mbarrier.arrive.shared::cluster.b64 _, [there]; }" ::"r"(barrier), "r"(rank)
                  : "memory");
 }
 
-// Of the same place in the shared memory of another block, or of this one.
+// Loads from the same place in the shared memory of another block, or of this one.
 __device__ __forceinline__ float4 load_shared_16_of(unsigned from, int rank) {
     float4 x;
     asm volatile("{ .reg .b32 there; mapa.shared::cluster.u32 there, %4, %5; "
@@ -145,12 +146,12 @@ struct alignas(64) TensorMap { // a CUtensorMap
     unsigned char opaque[128];
 };
 
-// Before it is needed, as the first use takes longer.
+// Prefetches a map before it is needed, since the first use takes longer.
 __device__ __forceinline__ void prefetch_map(const TensorMap& map) {
     asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
 }
 
-// Arrives, and has the phase wait for so many bytes of tiles as well.
+// Arrives, and makes the phase also wait for this many bytes of tiles.
 __device__ __forceinline__ void barrier_expect(unsigned barrier, int bytes) {
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }
@@ -162,7 +163,7 @@ __device__ __forceinline__ void copy_tile(unsigned to, const TensorMap& from, in
                  : "memory");
 }
 
-// Of a tensor whose rows lie in groups of 8 of several parts, [tracks, groups, parts, 8, cols]: groups from this one on.
+// Copies from a tensor whose rows lie in groups of 8 of several parts, [tracks, groups, parts, 8, cols]: groups from this one on.
 __device__ __forceinline__ void copy_groups(unsigned to, const TensorMap& from, int track, int group, int col,
                                             unsigned barrier) {
     asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes "
@@ -171,7 +172,7 @@ __device__ __forceinline__ void copy_groups(unsigned to, const TensorMap& from, 
                  : "memory");
 }
 
-// To the same place, and barrier, in every block of the cluster.
+// Copies to the same place, and signals the same barrier, in every block of the cluster.
 __device__ __forceinline__ void copy_tile_to_cluster(unsigned to, const TensorMap& from, int track, int row, int col,
                                                      unsigned barrier, int blocks) {
     asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster "
@@ -180,7 +181,7 @@ __device__ __forceinline__ void copy_tile_to_cluster(unsigned to, const TensorMa
                  : "memory");
 }
 
-// What lies outside the tensor is not written.
+// Stores a tile; rows and columns outside the tensor are not written.
 __device__ __forceinline__ void store_tile(const TensorMap& to, unsigned from, int track, int row, int col) {
     asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&to), "r"(from),
                  "r"(col), "r"(row), "r"(track)
@@ -191,12 +192,12 @@ __device__ __forceinline__ void commit_stores() {
     asm volatile("cp.async.bulk.commit_group;" ::: "memory");
 }
 
-// Until the stores that this thread has committed have read shared memory.
+// Waits until the stores that this thread has committed have read shared memory.
 __device__ __forceinline__ void wait_stores_read() {
     asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
 
-// Stages that the copy engine fills for the WARPS computing warps of each of a cluster's BLOCKS; n counts on, and lies in stage n % STAGES.
+// Stages that the copy engine fills for the WARPS computing warps of each of a cluster's BLOCKS. n counts on; its stage is n % STAGES.
 template <int STAGES, int STAGE_BYTES, int WARPS, int BLOCKS> struct FetchedStages {
     unsigned tiles, full, empty; // STAGES stages, STAGES mbarriers, STAGES mbarriers
 
@@ -238,7 +239,7 @@ __device__ __forceinline__ int swizzled_128(int rows, int row, int chunk) {
     return (chunk / 8 * rows + row) * 128 + (chunk % 8 ^ row % 8) * 16;
 }
 
-// next_array: bytes from one array to the next, where wgmma's rows or columns, not what it sums over, are contiguous.
+// next_array: bytes from one array to the next, if wgmma's rows or columns are contiguous instead of the inputs that it sums over.
 __device__ __forceinline__ unsigned long long matrix_descriptor(unsigned address, int next_array) {
     constexpr unsigned long long SWIZZLE_128 = 1ull << 62, NEXT_8_ROWS = (1024ull >> 4) << 32;
     return (address >> 4) | (unsigned long long)(next_array >> 4) << 16 | NEXT_8_ROWS | SWIZZLE_128;
@@ -283,7 +284,7 @@ __device__ __forceinline__ unsigned long long matrix_descriptor(unsigned address
 #define D120 D112 ", %112, %113, %114, %115, %116, %117, %118, %119"
 #define D128 D120 ", %120, %121, %122, %123, %124, %125, %126, %127"
 
-// B_ROWS: b's rows of 128 bytes run along its columns (as values do, summed over tokens), not along the 16 summed over.
+// B_ROWS: b's rows of 128 bytes run along its columns (as values do, summed over tokens) instead of along the 16 inputs.
 template <bool ADD, bool B_ROWS>
 __device__ __forceinline__ void wgmma(float (&d)[64], const unsigned (&a)[4], unsigned long long b) {
     asm volatile("{ .reg .pred p; setp.ne.s32 p, %69, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" D64
@@ -300,7 +301,7 @@ __device__ __forceinline__ void wgmma(float (&d)[32], const unsigned (&a)[4], un
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"((int)ADD), "n"((int)B_ROWS));
 }
 
-// a in shared memory, its rows along what is summed over.
+// As above with a in shared memory, whose rows run along the inputs.
 template <bool ADD, bool B_ROWS>
 __device__ __forceinline__ void wgmma(float (&d)[64], unsigned long long a, unsigned long long b) {
     asm volatile("{ .reg .pred p; setp.ne.s32 p, %66, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" D64
@@ -309,7 +310,7 @@ __device__ __forceinline__ void wgmma(float (&d)[64], unsigned long long a, unsi
                  : "l"(a), "l"(b), "n"((int)ADD), "n"((int)B_ROWS));
 }
 
-// Of COLS columns, 16 to 256: the first COLS / 2 of d's elements. d = a b where add is 0, known when it runs.
+// wgmma of COLS columns, 16 to 256: the first COLS / 2 of d's elements. d = a b if add is 0, which is a run-time value.
 template <int COLS, bool E4M3, int SIZE>
 __device__ __forceinline__ void wgmma_cols(float (&d)[SIZE], unsigned long long a, unsigned long long b, int add) {
     static_assert(COLS % 16 == 0 && COLS <= 2 * SIZE && COLS <= 256, "whole pairs of 8 columns");
@@ -378,22 +379,22 @@ __device__ __forceinline__ void wgmma_cols(float (&d)[SIZE], unsigned long long 
 #undef D120
 #undef D128
 
-// Before a wgmma that reads registers written since the last one.
+// Required before a wgmma that reads registers written since the last one.
 __device__ __forceinline__ void wgmma_fence() {
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
 
-// The wgmmas since the last commit are a group.
+// Closes a group of the wgmmas since the last commit.
 __device__ __forceinline__ void wgmma_commit() {
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
 
-// All but the latest PENDING groups are done.
+// Waits until all but the latest PENDING groups are done.
 template <int PENDING> __device__ __forceinline__ void wgmma_wait() {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
 }
 
-// The same; d is named so that the compiler reads it after the wait alone.
+// As above; d is named so that the compiler reads it only after the wait.
 template <int PENDING, int N> __device__ __forceinline__ void wgmma_wait(float (&d)[N]) {
     wgmma_wait<PENDING>();
 #pragma unroll
@@ -402,9 +403,9 @@ template <int PENDING, int N> __device__ __forceinline__ void wgmma_wait(float (
     }
 }
 
-// Of a warpgroup's 64 rows of a, in stages, by b's columns: d = the sum over the stages n .. n + steps - 1, each 128 bytes of what is summed
-// over. Of COLS columns as many as are wanted (cols, a multiple of 16). Stages: what its a(stage, warpgroup) and b(stage) are the
-// addresses of, waited for and released one by one.
+// Multiplies a warpgroup's 64 rows of a by b's columns: d = the sum over the stages n .. n + steps - 1, of 128 bytes of inputs each. cols,
+// a multiple of 16, says how many of COLS columns are computed. Stages: its a(stage, warpgroup) and b(stage) return addresses; its stages
+// are waited for and released one by one.
 template <int COLS, bool E4M3, int SIZE, typename Stages>
 __device__ __forceinline__ void wgmma_stages(float (&d)[SIZE], const Stages& stages, int n, int steps, int cols, int warpgroup) {
     if constexpr (COLS > 16) {

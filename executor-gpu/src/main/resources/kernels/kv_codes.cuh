@@ -1,12 +1,12 @@
-// KV pages of bytes. A row, a key or a value of one head and token, has a scale of its own: a power of two, the least by which no number
-// of the row is larger than the largest code, kept as a byte s. So a number of a page is a bf16 number, exactly. s = 255: the row has an
-// infinity or a NaN; so do its numbers.
+// KV pages of bytes. A row, which is a key or a value of one head and token, has its own scale: the smallest power of two for which no
+// number of the row is larger than the largest code, kept as a byte s. A number of a page is thus exactly a bf16 number. s = 255: the row
+// has an infinity or a NaN; so do its numbers.
 //
-// KV_CODES (compile-time) 1: e4m3, 448 at most, times 2^(s - 247). Scales are at most 2^7: larger numbers than 57,344 become it.
-// KV_CODES 2: integers, a sign and a magnitude of 127 at most, times 2^(s - 196). Scales are 2^-127 to 2^58.
+// KV_CODES (compile-time) 1: e4m3, at most 448, times 2^(s - 247). Scales are at most 2^7: numbers larger than 57,344 become 57,344.
+// KV_CODES 2: integers, a sign and a magnitude of at most 127, times 2^(s - 196). Scales are 2^-127 to 2^58.
 //
-// In the place of a bf16 number the bits of an e4m3 number are 2^-120 times it, those of a magnitude a subnormal number, 2^-133 times it.
-// That and the scale together are 2^(s - 127) / KV_UNIT: the first is a factor of what is read, the second is left to sums.
+// Read as a bf16 number, the bits of an e4m3 number are 2^-120 times it, and the bits of a magnitude are a subnormal number, 2^-133 times
+// it. A number of a page is thus 2^(s - 127) * KV_UNIT times its bits: the first factor is applied when they are read, the second to sums.
 #pragma once
 #include "fp8.cuh"
 
@@ -20,7 +20,7 @@ __device__ __forceinline__ unsigned page_scale(unsigned most) {
     return power >= 255 ? 255 : INTEGERS ? min(max(power + 63, 69u), 254u) : min(max(power + 112, 127u), 254u);
 }
 
-// What numbers are multiplied by before they are rounded to such a row.
+// The factor by which numbers are multiplied before they are rounded to such a row.
 __device__ __forceinline__ float page_factor(unsigned scale) {
     return __uint_as_float(((INTEGERS ? 323 : 374) - scale) << 23);
 }
@@ -41,7 +41,7 @@ __device__ __forceinline__ unsigned even_bytes(unsigned x) {
     return (INTEGERS ? x & 0x007f007f : x << 4 & 0x07f007f0) | (x << 8 & 0x80008000);
 }
 
-// What such pairs are multiplied by, of rows with these scales; the first is for the lower half.
+// The factors of such pairs, for rows with these scales; the first is for the lower half.
 __device__ __forceinline__ unsigned page_factors(unsigned first, unsigned second) {
     return first << 7 | second << 23;
 }

@@ -1,12 +1,13 @@
-// out[t, i] = w[t] x[t, i] + bias[t] for at most 8 rows i, where the time is that of reading the weights.
-// GATED (SwiGLU, arXiv 2002.05202): of w's first half of rows, the gates g, and the second, the ups u, in float32, never in memory,
+// out[t, i] = w[t] x[t, i] + bias[t] for at most 8 rows i, where the time is the time to read the weights.
+// GATED (SwiGLU, arXiv 2002.05202): the first half of w's rows gives the gates g, the second the ups u, in float32, never in memory,
 //     out[t, i] = g / (1 + exp(-g)) * u
 // FP8: x and w are e4m3 numbers times a scale for every row of either.
 // A block takes 16 rows of weights at a time, which are the rows of mma; x's rows are its columns. A lane reads 16 bytes of two rows of
-// weights: what is summed over may come in any order, so these serve two mmas as they are, x's read in the same order. The warps share
-// what is summed over and add up in shared memory. Weights are read DEPTH turns ahead, and the first before the kernel waits for
-// the one that writes x. A row's sums do not depend on the other rows.
-// Measured on one H200, a row, recorded one after the other: 4,096 -> 6,144 13.0 us, 0.92 of the copy rate in reading the weights; 4,096 ->
+// weights. Inputs may be summed in any order, so these bytes serve two mmas as they are, with x read in the same order. The warps share the
+// inputs and add up their sums in shared memory. Weights are read DEPTH turns ahead, and the first before the kernel waits for the one that
+// writes x. A row's sums do not depend on the other rows.
+// Measured on one H200, one row, captured one after the other: 4,096 -> 6,144 13.0 us, 0.92 of the copy rate in reading the weights; 4,096
+// ->
 // 4,096 8.8, 0.90; 4,096 -> 2 x 14,336 with SwiGLU 54.9, 1.01; 14,336 -> 4,096 27.6, 1.01.
 // Grid: as many blocks as run at once; block: WARPS * 32. INPUTS: a multiple of 16 bytes.
 // Compile-time: INPUTS, GATED, FP8, FP32 (0 or 1: the type of out).
@@ -45,7 +46,7 @@ struct FewRows {
     int tracks, rows, outputs;
 };
 
-// 16 bytes of weights, which no kernel writes and nobody reads again.
+// 16 bytes of weights, which no kernel writes and which are not read again.
 __device__ __forceinline__ uint4 load_weights(const unsigned char* from) {
     uint4 x;
     asm volatile("ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0, %1, %2, %3}, [%4];"
@@ -70,7 +71,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) linear_few_rows(cons
     const int begin = warp * TURNS * DEPTH * SLICE + lane % 4 * 16; // of this lane's bytes in a row
     const int units_of_track = (f.outputs + UNIT - 1) / UNIT, units = f.tracks * units_of_track;
 
-    // Where the lane's bytes of a unit's row begin; of rows behind the last one, that one's.
+    // The start of the lane's bytes in a unit's row; rows behind the last one use the last one.
     auto weights = [&](int unit, int half) {
         const int row = unit % units_of_track * UNIT + lane / 4 + (GATED ? 0 : half * 8);
         const int slab = unit / units_of_track * (GATED ? 2 : 1) + (GATED ? half : 0);

@@ -1,13 +1,13 @@
-// A gated MLP's first product and its activation (SwiGLU, arXiv 2002.05202), with Hopper's wgmma (sm_90a), for many rows:
+// A gated MLP's first matmul and its activation (SwiGLU, arXiv 2002.05202), with Hopper's wgmma (sm_90a), for many rows:
 //     out[t, i, j] = silu(x[t, i] . w[t, j]) * (x[t, i] . w[t, cols + j])        silu(g) = g / (1 + exp(-g))
-// gates and ups in float32, never in memory. A cluster of two blocks takes 256 rows and TILE_COLS columns, each block half of the rows;
-// it goes on to other tiles, the clusters side by side to those that share rows and weights in L2. One thread has the copy
-// engine fetch 64 of what is summed over at a time: the block's rows for itself, the gates' or the ups' weights for both.
+// with gates and ups in float32, never in memory. A cluster of two blocks computes 256 rows and TILE_COLS columns, each block half of the
+// rows. It goes on from tile to tile; neighbouring clusters work on tiles that share rows and weights in L2. One thread makes the copy
+// engine fetch 64 inputs at a time: the block's rows for itself, the weights of gates or of ups for both blocks.
 // The two computing warpgroups take 64 rows each; wgmma's columns are the gates, then their ups, so a thread has both. The first stages'
 // weights are fetched before the kernel waits for the one that writes x.
-// Measured on one H200 at its power limit, 8,192 rows, us, beside product and silu_mul one after the other: two tracks of 2,560 -> 2 x 9,344:
-// 2,359, 2,518; 7,168 -> 2 x 5,504: 1,894, 1,919; 4,096 -> 2 x 14,336: 2,787, 2,883.
-// Of 256 rows the last, 128 columns at a time 91.9, 112 at a time 85.4.
+// Measured on one H200 at its power limit, 8,192 rows, us; after each, matmul and silu_mul one after the other: two tracks of 2,560 -> 2 x
+// 9,344: 2,359, 2,518; 7,168 -> 2 x 5,504: 1,894, 1,919; 4,096 -> 2 x 14,336: 2,787, 2,883.
+// The last of these with 256 rows: 91.9 with 128 columns at a time, 85.4 with 112.
 #include "bf16.cuh"
 #include "hopper.cuh"
 #include "launch.cuh"
@@ -31,7 +31,7 @@ struct Tile {
     int track, row, col;
 };
 
-// The clusters' tiles in the order of work: down ROWS_TOGETHER of them, then the next columns.
+// The clusters' tiles in the order of work: ROWS_TOGETHER tiles down, then the next columns.
 struct Tiles {
     int down, across, count;
 
@@ -47,7 +47,7 @@ struct Tiles {
     }
 };
 
-// Of rows, gates' and ups' weights; n counts over all tiles. rank: this block's in its cluster.
+// Stages of rows and of the weights of gates and ups; n counts over all tiles. rank: this block's in its cluster.
 struct Stages : FetchedStages<STAGES, STAGE_BYTES, COMPUTING_WARPS, CLUSTER> {
     __device__ __forceinline__ void fetch_weights(int n, const TensorMap& w, const Tile& tile, int k, int cols, int rank) const {
         expect(n, STAGE_BYTES);
@@ -65,7 +65,7 @@ struct Stages : FetchedStages<STAGES, STAGE_BYTES, COMPUTING_WARPS, CLUSTER> {
     }
 };
 
-// Through shared memory, for stores of 16 bytes; d as hopper.cuh says. first_row: the warp's.
+// Stores through shared memory, for stores of 16 bytes; d: layout as in hopper.cuh. first_row: the warp's.
 __device__ __forceinline__ void store(const float (&d)[BLOCK_COLS], unsigned staging, bf16* out, int first_row, int rows, int col,
                                       int cols) {
     const int lane = threadIdx.x % 32;
@@ -94,7 +94,7 @@ __device__ __forceinline__ void store(const float (&d)[BLOCK_COLS], unsigned sta
     __syncwarp();
 }
 
-// Grid: as many blocks as run at once, an even number; block: THREADS. cols and what is summed over (depth): multiples of 8.
+// Grid: as many blocks as run at once, an even number; block: THREADS. cols and the number of inputs (depth): multiples of 8.
 extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
     linear_silu_mul(const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap w, bf16* out,
                     long long out_track_stride, int tracks, int rows, int cols, int depth) {

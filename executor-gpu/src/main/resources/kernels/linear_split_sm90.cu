@@ -1,10 +1,11 @@
-// A linear layer in 8 bits, of some rows and few outputs, with Hopper's wgmma (sm_90a): of numbers in e4m3 with a scale for every row of x and w
+// A linear layer in 8 bits, of some rows and few outputs, with Hopper's wgmma (sm_90a): e4m3 numbers with a scale for every row of x and w
 //     out[t, i, o] = x_scale[t, i] w_scale[t, o] (w[t, o] . x[t, i]) + bias[t, o]
 // The output has fewer tiles than the GPU has multiprocessors, and the time of a tile grows with its inputs. So a cluster of SPLIT blocks
 // computes a tile of 128 outputs and at most 128 rows of x, each block over a part of the inputs; then the blocks add up their sums, in one
-// order, through each other's shared memory. The outputs are wgmma's rows, the rows of x its columns: as many are computed as there are, rounded up to 16.
-// One thread has the copy engine fetch 128 inputs at a time, the first stages' weights before the kernel waits for the one that writes x. The
-// two computing warpgroups take 64 outputs each.
+// order, through each other's shared memory. The outputs are wgmma's rows, the rows of x its columns: as many columns are computed as there
+// are rows, rounded up to 16.
+// One thread makes the copy engine fetch 128 inputs at a time, and the first stages' weights before the kernel waits for the one that
+// writes x. The two computing warpgroups take 64 outputs each.
 #include "bf16.cuh"
 #include "hopper.cuh"
 #include "launch.cuh"
@@ -35,7 +36,7 @@ struct Linear {
     int rows, outputs, depth;
 };
 
-// Each block fills its own.
+// Each block fills its own stages.
 struct Stages : FetchedStages<STAGES, STAGE_BYTES, COMPUTING_WARPS, 1> {
     __device__ __forceinline__ void fetch_weights(int n, const TensorMap& w, int track, int output, int k, int boxes) const {
         expect(n, WEIGHT_BYTES + boxes * BOX_BYTES);
@@ -54,7 +55,7 @@ struct Stages : FetchedStages<STAGES, STAGE_BYTES, COMPUTING_WARPS, 1> {
     }
 };
 
-// What four outputs are times and plus.
+// The scales and biases of four outputs.
 struct Outputs {
     float factor[4], bias[4];
 
@@ -74,7 +75,8 @@ struct Outputs {
 
 constexpr int TOGETHER = 4; // rows of x whose sums a warp reads at once
 
-// Of the cluster's sums those of every SPLIT-th row of x, four outputs a thread. sums: those of the tile's first row, these outputs.
+// Stores every SPLIT-th row of x from the cluster's sums, four outputs per thread. sums: address of the sums of the tile's first row, these
+// outputs.
 __device__ __forceinline__ void store(bf16* out, int outputs, unsigned sums, const float* scales, const Outputs& y, int tokens,
                                       int rank, int warp) {
     for (int first = warp * SPLIT + rank; first < tokens; first += TOGETHER * COMPUTING_WARPS * SPLIT) {
@@ -107,8 +109,8 @@ __device__ __forceinline__ void store(bf16* out, int outputs, unsigned sums, con
     }
 }
 
-// Grid: (SPLIT * tiles, tracks), tiles: of 128 outputs, of each down tiles of rows, as many rows as the others; block: THREADS.
-// outputs: a multiple of 8; depth: one of 16, at least SPLIT * DEPTH.
+// Grid: (SPLIT * tiles, tracks); tiles of 128 outputs, and for each of them tiles of rows, of nearly equal numbers of rows; block: THREADS.
+// outputs: a multiple of 8; depth: a multiple of 16, at least SPLIT * DEPTH.
 extern "C" __global__ void __cluster_dims__(SPLIT, 1, 1) __launch_bounds__(THREADS, 1)
     linear_split(const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap w, const __grid_constant__ Linear g) {
     extern __shared__ unsigned char shared[];

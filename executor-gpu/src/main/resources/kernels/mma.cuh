@@ -1,9 +1,9 @@
-// Copies to shared memory in the background, and the tensor cores, as every GPU from sm_80 on has them.
+// Asynchronous copies to shared memory, and tensor cores, as on every GPU from sm_80 on.
 #pragma once
 #include "bf16.cuh"
 #include "shared.cuh"
 
-// 16 bytes from device to shared memory in the background; bytes = 0 reads nothing and writes zeros.
+// Copies 16 bytes from device to shared memory asynchronously; bytes = 0 reads nothing and writes zeros.
 __device__ __forceinline__ void copy_async(unsigned to, const void* from, int bytes) {
     asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
@@ -20,7 +20,7 @@ __device__ __forceinline__ void commit_copies() {
     asm volatile("cp.async.commit_group;" ::: "memory");
 }
 
-// Until all but the latest PENDING groups of this thread have landed.
+// Waits until all but the latest PENDING groups of this thread are copied.
 template <int PENDING> __device__ __forceinline__ void wait_copies() {
     asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
 }
@@ -40,7 +40,7 @@ __device__ __forceinline__ void load_matrices_transposed(unsigned (&x)[4], unsig
                  : "memory");
 }
 
-// An 8 x 8 matrix, of which lane l holds row l / 4, columns l % 4 * 2 and the next, and gets the same of the transpose.
+// Transposes an 8 x 8 matrix: lane l holds row l / 4, columns l % 4 * 2 and the next, before and after.
 __device__ __forceinline__ unsigned transposed(unsigned x) {
     unsigned y;
     asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y) : "r"(x));
@@ -64,7 +64,7 @@ template <int OF_ROW> __device__ __forceinline__ unsigned swizzled(int row, int 
     return (row * OF_ROW + (chunk ^ (row / (8 / SPREAD<OF_ROW>) % SPREAD<OF_ROW>))) * 16;
 }
 
-// From the address of chunk 0 or 1 of a row to that of the even number of chunks on, in one operation.
+// The address of the chunk an even number of chunks after chunk 0 or 1 of a row, from that chunk's address, in one operation.
 template <int OF_ROW> __device__ __forceinline__ unsigned chunks_on(unsigned address, int chunks) {
     return (address ^ (chunks % SPREAD<OF_ROW> * 16)) + chunks / SPREAD<OF_ROW> * SPREAD<OF_ROW> * 16;
 }

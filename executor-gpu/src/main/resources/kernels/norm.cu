@@ -3,7 +3,7 @@
 // Grid: (rows, tracks). fp32 accumulation.
 // Measured on one H200, 8,192 rows of 4,096 (add_norm_rows, a wait of about 40 us taken off): about 3.8 TB/s, 0.9 of the copy rate.
 // Bytes per row: x read, out written; add_norm_rows: x and y read, x and out written.
-// QUANTIZE writes out in 8 bits, too, as quantize.cu does, for the linear layer that comes next.
+// QUANTIZE also writes out in 8 bits, as quantize.cu does, for the linear layer that follows.
 // Compile-time: VECTOR, COLS, THREADS, LAYER (0: RMSNorm, 1: LayerNorm), QUANTIZE (1: VECTOR is 8).
 #include "launch.cuh"
 #include "norm.cuh"

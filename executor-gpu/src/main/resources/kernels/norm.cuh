@@ -1,4 +1,4 @@
-// A norm of one row by one block, as norm.cu says; a row stays in registers between its two passes.
+// Norms one row by one block, as defined in norm.cu; the row stays in registers between its two passes.
 // Compile-time: VECTOR, COLS, THREADS, LAYER, QUANTIZE.
 #pragma once
 #include "quantize.cuh"
@@ -24,7 +24,7 @@ struct Normed {
     float* scales;
 };
 
-// This thread's weights, of the track blockIdx.y.
+// This thread's weights of track blockIdx.y.
 struct Weights {
     Floats weights[PER_THREAD], biases[PER_THREAD];
 };

@@ -1,6 +1,7 @@
-// How ranks meet, by epochs in each other's memory, and add what lies there. A launch meets at every one of BLOCKS places, and all launches
-// equally often, so that one epoch serves all kernels. Of fewer blocks each keeps several places. Of more blocks several share one and say
-// the same there: a launch in which they do meets once, before it reads what was complete before it began.
+// Lets ranks synchronise by epochs in each other's memory, and add values from there. A launch meets at every one of BLOCKS places, and all
+// launches meet equally often, so that one epoch serves all kernels. With fewer blocks, each block serves several places. With more,
+// several blocks share a place and write the same value there: such a launch meets once, before it reads data that was complete before it
+// began.
 // Compile-time: RANKS, BLOCKS (meeting places), MOST_BLOCKS (of a launch), FP32 as sums.cuh.
 #pragma once
 #include "clock.cuh"
@@ -27,7 +28,8 @@ __device__ __forceinline__ unsigned acquire(const unsigned* address) {
     return value;
 }
 
-// Meets the same block of every other rank at this block's places; false where a rank has failed: then peers' memory may be gone already.
+// Meets the same block of every other rank at this block's places; returns false if a rank has failed: peers' memory may then be freed
+// already.
 __device__ __forceinline__ bool meet(const Peers& p, int rank, unsigned epoch) {
     int failed = 0;
     __syncthreads();
@@ -45,7 +47,7 @@ __device__ __forceinline__ bool meet(const Peers& p, int rank, unsigned epoch) {
     return !__syncthreads_or(failed);
 }
 
-// Ends a kernel: the epoch that all its meetings came to, and the time it took, by the clock of the first block.
+// Ends a kernel: stores the epoch after all its meetings, and adds the time it took, by the clock of the first block.
 __device__ __forceinline__ void finish(const Peers& p, unsigned epoch, unsigned long long start) {
     for (int block = blockIdx.x + threadIdx.x * gridDim.x; block < MOST_BLOCKS; block += blockDim.x * gridDim.x) {
         p.epochs[block] = epoch;

@@ -1,5 +1,5 @@
-// Rows in 8 bits, as quantize.cuh says.
-// Grid: (rows, tracks); a row stays in registers between its two passes. Bytes per row: x read, a byte an element written.
+// Rows in 8 bits, as defined in quantize.cuh.
+// Grid: (rows, tracks); a row stays in registers between its two passes. Bytes per row: x read, a byte per element written.
 // silu_mul_quantize_rows: out = silu(gate) * up of rows that hold gate and up side by side, in bf16 and in 8 bits.
 // Compile-time: COLS, a multiple of 8; THREADS.
 #define VECTOR 8

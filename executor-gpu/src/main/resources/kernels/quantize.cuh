@@ -7,7 +7,7 @@
 constexpr int VECTORS = COLS / VECTOR;
 constexpr int PER_THREAD = (VECTORS + THREADS - 1) / THREADS;
 
-// Row r of the track blockIdx.y, which has room for so many. most: this thread's largest |x|. Needs a barrier between uses.
+// Writes row r of track blockIdx.y, which has room for capacity_rows rows. most: this thread's largest |x|. Needs a barrier between uses.
 __device__ __forceinline__ void write_codes(
         unsigned char* codes, float* scales, int capacity_rows, int r, const Vector (&row)[PER_THREAD], float most) {
     __shared__ float partial[32];

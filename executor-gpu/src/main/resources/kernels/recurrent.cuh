@@ -1,4 +1,4 @@
-// What recurrent layers share: where a step's sequences have their states, and the gates.
+// Definitions that recurrent layers share: the states of a step's sequences, and the gates.
 // Compile-time: BF16_STATES (1: states are kept in bf16; if it is not defined, in fp32).
 #pragma once
 #include "bf16.cuh"
@@ -13,7 +13,7 @@ typedef bf16 StateElement;
 typedef float StateElement;
 #endif
 
-// Of one layer. t: track, s: sequence.
+// States of one layer. t: track, s: sequence.
 struct States {
     StateElement* slots;     // [t][slot][elements]
     long long track_stride;  // in elements

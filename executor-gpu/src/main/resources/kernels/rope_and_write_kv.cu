@@ -1,12 +1,12 @@
 // Per head of queries and keys: x = RMSNorm(x) if HEAD_NORMS (Qwen 3), then rotary embedding (arXiv 2104.09864)
 //     x[i] = x[i] cos[p][i] - x[i + ROTARY_HALF] sin[p][i];  x[i + ROTARY_HALF] = x[i + ROTARY_HALF] cos[p][i] + x[i] sin[p][i]
-// at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys, less key_offset if there
-// is one, and values are written to their pages, those of copied tokens to the pages of one more sequence as well, in bf16 or, with
-// KV_CODES, as bytes with a scale a row (kv_codes.cuh). A token whose values are not all finite gets zeros as values and NaN as keys.
-// Attention replaces the scores of tokens that a query does not see, but multiplies their values by 0, and 0 * NaN is NaN: it would
-// spread to tokens before it, and to every sequence that shares their pages.
-// Grid: (tokens and copies, tracks, parts of the heads); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
-// written, keys and values written to the cache; angles from the L2 cache.
+// at the token's position p; queries are multiplied by query_scale[p] if there is one, and stay in place. Keys, less key_offset if there is
+// one, and values are written to their pages, and those of copied tokens also to the pages of a second sequence. Pages hold bf16, or with
+// KV_CODES bytes with a scale per row (kv_codes.cuh). A token whose values are not all finite gets zeros as values and NaN as keys.
+// Attention replaces the scores of tokens that a query does not see, but multiplies their values by 0, and 0 * NaN is NaN: NaN would spread
+// to tokens before it, and to every sequence that shares its pages.
+// Grid: (tokens and copies, tracks, parts of the heads); up to 8 warps, each one head at a time. fp32 arithmetic. Bytes per token and
+// track: the qkv row read, its query columns written, keys and values written to the cache; angles from the L2 cache.
 // Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1), KV_CODES (0: bf16; 1, 2).
 #include "bf16.cuh"
 #include "kv_codes.cuh"
@@ -54,8 +54,9 @@ struct RopeAndWriteKv {
     int cols;
 };
 
-// Every MIXED dimensions times a Hadamard matrix over sqrt(MIXED) (arXiv 2404.00456), of a warp that holds a head as the kernel below
-// does. Products of queries and keys stay; of keys with a few large numbers, which would leave others few codes, come keys without.
+// Multiplies every MIXED dimensions by a Hadamard matrix over sqrt(MIXED) (arXiv 2404.00456). A warp holds a head as in the kernel below.
+// Dot products of queries and keys stay the same. A few large numbers of a key, which would leave other numbers few codes, are spread over
+// all of its numbers.
 __device__ __forceinline__ void mix(FewFloats (&at)[PER_LANE], int lane) {
 #pragma unroll
     for (int half = 1; half < MIXED; half *= 2) {
@@ -77,7 +78,7 @@ __device__ __forceinline__ void mix(FewFloats (&at)[PER_LANE], int lane) {
         for (int w = 0; w < WIDTH; w++) at[k].at[w] *= rsqrtf(MIXED);
 }
 
-// A row of a page, from a warp that holds it as the kernel below does.
+// Writes a row of a page. A warp holds it as in the kernel below.
 __device__ __forceinline__ void write_codes(
         unsigned char* row, unsigned char* scale_at, const FewFloats (&at)[PER_LANE], int lane) {
     unsigned most = 0;

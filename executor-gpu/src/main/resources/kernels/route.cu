@@ -1,14 +1,15 @@
-// Every token chooses its experts, and every choice gets its row among the tokens gathered by expert, in the order of tokens.
+// Every token chooses its experts, and every choice gets a row among the tokens gathered by expert, in the order of tokens.
 //
-//   s = score(cap * tanh(logits / cap));  chosen: the CHOSEN largest of s + correction, of equal ones those of lower numbers, in groups
-//   the best of those GROUPS_CHOSEN of GROUPS groups whose two best have the largest sums;  weight = scaling * s [/ sum of s] [* scale]
+//   s = score(cap * tanh(logits / cap));  chosen: the CHOSEN largest of s + correction, of equal ones those with lower numbers; with groups,
+//   only from the GROUPS_CHOSEN of GROUPS groups whose two best have the largest sums;  weight = scaling * s [/ sum of s] [* scale]
 //
-// score: softmax over all experts, softmax over the chosen, or sigmoid. fp32. Numbers that are none count as the smallest.
+// score: softmax over all experts, softmax over the chosen, or sigmoid. fp32. NaN counts as the smallest number.
 //
-// A warp chooses for a token, a block for 32: it leaves a word of 32 tokens an expert. A track's last block counts all words: where
-// experts' rows begin, the row of every word, and how many tokens chose the busiest expert. Tokens that pad a recorded step choose none.
+// A warp chooses for a token, a block for 32 tokens: the block writes one word of 32 bits per expert, a bit per token. A track's last block
+// counts all words: the first row of every expert, the row of every word, and the tokens of the busiest expert. Tokens that pad a captured
+// step choose none.
 //
-// Bytes: logits once, 8 a choice, 8 an expert for 32 tokens. Grid: (blocks of 32 tokens, tracks); THREADS threads.
+// Bytes: logits once, 8 per choice, 8 per expert for 32 tokens. Grid: (blocks of 32 tokens, tracks); THREADS threads.
 // Compile-time: THREADS (a multiple of 32, at least EXPERTS), EXPERTS, CHOSEN (at most 32), SCORE (0 softmax, 1 of the chosen, 2 sigmoid),
 // GROUPS (1: no groups; at most 32), GROUPS_CHOSEN.
 #include "routing.cuh"
@@ -47,11 +48,12 @@ __device__ __forceinline__ float max_over_warp(float x) {
     return x;
 }
 
-// Numbers by which experts are chosen, spread over a warp as integers in the same order: that of expert lane + 32 j is at[j], 0 where it may not be.
+// Numbers by which experts are chosen, spread over a warp as integers in the same order: at[j] is the number of expert lane + 32 j, 0 if it
+// must not be chosen.
 struct Preferences {
     unsigned at[EACH];
 
-    // -0 is 0, and what is no number comes last.
+    // -0 counts as 0, and NaN comes last.
     __device__ __forceinline__ void set(int j, float x) {
         const unsigned bits = __float_as_uint(x + 0.0f);
         at[j] = x != x ? 1 : bits >> 31 ? ~bits : bits | 0x80000000u;
@@ -64,7 +66,7 @@ struct Preferences {
         }
     }
 
-    // The best from first to before end, of equal ones the lowest.
+    // The best expert from first to before end; of equal ones the lowest.
     __device__ __forceinline__ int best(int first, int end) const {
         const int lane = threadIdx.x % 32;
         unsigned most = 0, expert = ~0u;
@@ -81,7 +83,7 @@ struct Preferences {
     }
 };
 
-// That of one expert, known to all lanes; numbers are spread as preferences are.
+// The number of one expert, known to all lanes; numbers are spread as preferences are.
 __device__ __forceinline__ float of(const float (&numbers)[EACH], int expert) {
     float x = 0;
 #pragma unroll
@@ -89,7 +91,7 @@ __device__ __forceinline__ float of(const float (&numbers)[EACH], int expert) {
     return __shfl_sync(~0u, x, expert % 32);
 }
 
-// Leaves the best groups' experts.
+// Keeps only the experts of the best groups.
 __device__ __forceinline__ void keep_best_groups(Preferences& preferences, const float (&numbers)[EACH]) {
     constexpr int SIZE = EXPERTS / GROUPS;
     float sum[GROUPS];
@@ -122,7 +124,7 @@ __device__ __forceinline__ void keep_best_groups(Preferences& preferences, const
     }
 }
 
-// Lane c gets the token's c-th choice, of which it returns the expert.
+// Lane c gets the token's c-th choice: it returns the expert and sets its weight.
 __device__ __forceinline__ int choose(const Route& r, int track, const float* logits, float& weight) {
     const int lane = threadIdx.x % 32;
     float score[EACH], corrected[EACH];
@@ -174,7 +176,7 @@ __device__ __forceinline__ int choose(const Route& r, int track, const float* lo
     return chosen;
 }
 
-// By a block, once a track's tokens have chosen.
+// Called by a block, once a track's tokens have chosen.
 __device__ __forceinline__ void order(const Route& r, int track) {
     __shared__ int counts[SLICES][EXPERTS], starts[EXPERTS];
     const Routing& to = r.to;

@@ -1,4 +1,4 @@
-// Which row of the gathered tokens is whose: what route.cu leaves for the operations on experts.
+// The map from gathered rows to tokens and experts, which route.cu writes for the operations on experts.
 #pragma once
 
 // t: track, i: token of the step, c: its c-th choice, e: expert of all ranks, w: 32 tokens of the step.
@@ -14,7 +14,7 @@ struct Routing {
 
 constexpr int NOBODY = -1;
 
-// The row of a token's choice; NOBODY where another rank has the expert.
+// The row of a token's choice; NOBODY if another rank has the expert.
 __device__ __forceinline__ int row_of(const Routing& r, int track, int token, int choice) {
     const int expert = r.expert[((long long)track * r.tokens + token) * r.chosen + choice];
     if (expert < r.first || expert >= r.first + r.here) return NOBODY;

@@ -1,10 +1,9 @@
-// Samples one token per row of logits: mask, penalties, temperature, top-k, top-p, min-p, each on what the one before left, then the
-// inverse of the cumulated distribution, in order of token ids, at a uniform number that the host derived from seed and
-// position. Ties go to the lower id, at the cut-offs of top-k and top-p, too. A row with NaN or +inf, or of -inf alone, has no
-// token: a number below 0 stands for it. Grid: rows. Weights are summed as integers, so that a sample has the same bits on every
-// run.
+// Samples one token per row of logits: mask, penalties, temperature, top-k, top-p, min-p, each applied to the result of the one before.
+// Then inverts the cumulative distribution, in order of token ids, at a uniform number that the host derives from seed and position. Ties
+// go to the lower id, at the cut-offs of top-k and top-p, too. A row with NaN or +inf, or of -inf alone, has no token: a number below 0
+// stands for it. Grid: rows. Weights are summed as integers, so that a sample has the same bits on every run.
 // Bytes: a row of fp32 logits read once for greedy rows; a few times, from the L2 cache, for others. A masked row also reads a class per
-// token, from the L2 cache where rows share an automaton, and where it is not greedy writes the logits of tokens that may not come.
+// token, from the L2 cache if rows share an automaton. If it is not greedy, it writes the logits of tokens that are not allowed.
 #include "launch.cuh"
 
 typedef unsigned long long u64;
@@ -21,7 +20,7 @@ struct Penalty {
     int unused;
 };
 
-// As TokenAutomaton has it.
+// As in TokenAutomaton.
 struct Automaton {
     const int* next;      // [states][classes]; below 0 where a class may not come
     const int* fewest;    // [states] tokens to an accepting state
@@ -89,7 +88,7 @@ __device__ __forceinline__ float logit_of(u64 ranked) {
     return unordered((unsigned)(ranked >> 32));
 }
 
-// What is wrong with a row whose best this is.
+// The fault of a row whose best this is.
 __device__ __forceinline__ int fault_of(u64 best) {
     const unsigned key = (unsigned)(best >> 32);
     return key == NAN_ORDER ? NOT_A_NUMBER
@@ -128,8 +127,8 @@ __device__ __forceinline__ bool may_come(const Automaton& a, int state, int cls,
     return after >= 0 && a.fewest[after] < remaining;
 }
 
-// Masks what may not come, tokens past the automaton's among it, and returns the best of the rest. NaN and +inf stay where they are, so
-// that they are found. The masked logits are written where they are read again.
+// Masks tokens that are not allowed, including those past the automaton's, and returns the best of the rest. NaN and +inf are kept, so that
+// they are found. Masked logits are written only if they are read again.
 __device__ u64 best_allowed(const SampleRequest& d, float* row, int vocabulary) {
     __shared__ unsigned allowed[CLASSES_OF_16_BITS / 32]; // a bit per class, where so many suffice
     const Automaton a = *d.automaton;
@@ -169,7 +168,7 @@ __device__ float log_sum(const float* row, int vocabulary, float max) {
     return max + logf(block_reduce(sum, 0.0f, [](float a, float b) { return a + b; }));
 }
 
-// How much a token weighs, in fixed point; the likeliest weighs 1.
+// The weight of a token, in fixed point; the most likely token weighs 1.
 struct Weights {
     const float* row;
     int vocabulary;
@@ -259,7 +258,7 @@ __device__ int inverse_cumulative(const Weights& weight, unsigned cut, u64 targe
     return sampled;
 }
 
-// Of the tokens at `cut` the first `kept`, in order of ids, stay; the others get no weight.
+// Keeps, in order of ids, the first `kept` of the tokens at `cut`; the others get no weight.
 __device__ void drop_ties(float* row, int vocabulary, unsigned cut, u64 kept) {
     __shared__ int ties_of[32];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -288,7 +287,7 @@ __device__ u64 count_above(const float* row, int vocabulary, unsigned cut) {
     return block_reduce(above, (u64)0, [](u64 a, u64 b) { return a + b; });
 }
 
-// Top-k of all tokens, top-p of the mass that top-k left, min-p by the likeliest, which all of them keep.
+// Top-k over all tokens, top-p over the mass that top-k kept, min-p relative to the most likely token, which all of them keep.
 __device__ int sample(const SampleRequest& d, float* row, int vocabulary, float best) {
     const Weights weight{row, vocabulary, best, d.inverse_temperature};
     unsigned cut = MINUS_INFINITE + 1;
@@ -308,7 +307,7 @@ __device__ int sample(const SampleRequest& d, float* row, int vocabulary, float 
     return inverse_cumulative(weight, cut, target < kept ? target : kept - 1);
 }
 
-// Multiplies and subtracts as Hugging Face's processors do; keeps what was there.
+// Multiplies and subtracts as Hugging Face's processors do; keeps the raw logits.
 __device__ void penalise(const SampleRequest& d, float* row) {
     for (int i = threadIdx.x; i < d.penalty_count; i += THREADS) {
         Penalty& p = d.penalties[i];
@@ -374,8 +373,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample_rows(
     }
 }
 
-// The states in which the masks of a step begin, here and in `now`: as the host knew them, or what the token that the step before
-// sampled after a state in `before` leads to. Every rank does this for all samples, since it has all tokens. Grid: samples.
+// Computes the states in which the masks of a step begin, here and in `now`: as given by the host, or the state after the token that the
+// step before sampled in a state of `before`. Every rank does this for all samples, since it has all tokens. Grid: samples.
 extern "C" __global__ void advance_states(SampleRequest* requests, int count, const int* sampled, const int* before, int* now) {
     wait_for_kernels_before();
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -384,7 +383,7 @@ extern "C" __global__ void advance_states(SampleRequest* requests, int count, co
     if (state < 0) {
         const Automaton a = *requests[i].automaton;
         const int token = sampled[requests[i].sampled];
-        // Of a sample that failed nothing follows; its row goes on from the start, and nobody reads what comes of it.
+        // After a sample that failed, its row goes on from the start state, and its result is not read.
         state = token < 0 || token >= a.tokens ? 0 : max(0, a.next[(long long)before[~state] * a.classes + class_of(a, token)]);
         requests[i].state = state;
     }

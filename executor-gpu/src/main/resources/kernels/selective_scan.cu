@@ -1,8 +1,8 @@
-// Mamba-2, token by token as the recurrence stands: sequences with one token in the step, and shapes that the chunked kernel does not
-// take. A state is read once and written once, whatever the number of tokens; between them it is in registers, fp32. A state kept in
-// bf16 is rounded after every token, so that it does not depend on how a text was cut into steps.
+// Mamba-2, token by token by its recurrence: serves sequences with one token in the step, and shapes that the chunked kernel does not
+// serve. A state is read once and written once, whatever the number of tokens; in between it is in registers, fp32. A state kept in bf16 is
+// rounded after every token, so that it does not depend on how a text was cut into steps.
 //
-// Operations: 5 an element of S and token. Bytes: a state read and written, which is nearly all there is with one token.
+// Operations: 5 per element of S and token. Bytes: a state read and written, which is nearly all of the traffic with one token.
 // Grid: (SPLITS * heads, sequences, tracks); THREADS.
 #include "launch.cuh"
 #include "selective_scan.cuh"

@@ -1,9 +1,9 @@
-// What the kernels of Mamba-2 (arXiv 2405.21060) share. For every token i of a sequence and every head
+// Definitions that the kernels of Mamba-2 (arXiv 2405.21060) share. For every token i of a sequence and every head
 //
 //   S = e^(-rate t[i]) S + B[i] (t[i] x[i])^T      t[i] = softplus(step[i] + bias), within bounds
 //   out[i] = S^T C[i] + skip x[i]                  S: [STATE_SIZE][HEAD_DIM], empty where the sequence begins
 //
-// Compile-time: HEAD_DIM, STATE_SIZE, COLUMNS (of HEAD_DIM, that a block takes: columns of S do not meet), BF16_STATES.
+// Compile-time: HEAD_DIM, STATE_SIZE, COLUMNS (columns of HEAD_DIM that a block computes; columns of S are independent), BF16_STATES.
 #pragma once
 #include "recurrent.cuh"
 
@@ -27,7 +27,7 @@ struct Scan {
     float most_step;
 };
 
-// What a block of the grid (SPLITS * heads, sequences, tracks) works on: some columns of one head of one sequence.
+// The work of a block of the grid (SPLITS * heads, sequences, tracks): some columns of one head of one sequence.
 struct ScanHead {
     const bf16* x; // of the sequence's first token; the next token is cols on
     const bf16* in;

@@ -1,16 +1,16 @@
 // Mamba-2 of sequences with several tokens in the step, in chunks of 64 tokens on tensor cores (arXiv 2405.21060, sections 6 and 7; sm_80
-// on). With a[i] = sum over k <= i in the chunk of -rate t[k], and S as the chunk before left it,
+// on). With a[i] = sum over k <= i in the chunk of -rate t[k], and S the state after the chunk before,
 //
 //   out[i] = sum over j <= i of (e^(a[i] - a[j]) t[j] C[i].B[j]) x[j] + e^(a[i]) S^T C[i] + skip x[i]
 //   S      = e^(a[63]) S + sum over j of B[j] (e^(a[63] - a[j]) t[j] x[j])^T
 //
-// A block takes some columns of one head of one sequence through its chunks; S stays in registers, fp32, and is rounded to bf16 where it
-// is multiplied, as are the weights in parentheses. A warp has 16 of a chunk's tokens, and then rows of S.
+// A block takes some columns of one head of one sequence through its chunks. S stays in registers, fp32, and is rounded to bf16 for
+// multiplications, as are the weights in parentheses. A warp computes 16 of a chunk's tokens, and then rows of S.
 //
-// Operations of a chunk and a head: 64 * (2 * 64 * (STATE_SIZE + HEAD_DIM) + 4 * STATE_SIZE * HEAD_DIM), what lies above the diagonal
-// included. Bytes: x and steps once, B and C once a head, mostly from L2; a state read and written.
+// Operations of a chunk and a head: 64 * (2 * 64 * (STATE_SIZE + HEAD_DIM) + 4 * STATE_SIZE * HEAD_DIM), including those above the
+// diagonal. Bytes: x and steps once, B and C once per head, mostly from L2; a state read and written.
 // Grid: (SPLITS * heads, sequences, tracks); THREADS; SHARED_BYTES of dynamic shared memory. STATE_SIZE is a multiple of 64, HEAD_DIM of
-// COLUMNS, COLUMNS of 16; cols a multiple of 8.
+// COLUMNS, COLUMNS of 16; cols is a multiple of 8.
 #include "launch.cuh"
 #include "mma.cuh"
 #include "selective_scan.cuh"
@@ -26,7 +26,8 @@ constexpr int IN_BYTES = CHUNK * STATE_SIZE * 2;
 constexpr int X_BYTES = CHUNK * COLUMNS * 2;
 constexpr int TILES_BYTES = 2 * IN_BYTES + X_BYTES; // of a chunk: B, C, x
 
-// A token's decay is no less than 2^-92: nothing is left then, and sums of more negative exponents would lose the digits of others.
+// A token's decay is never below 2^-92: at that, nothing of the state is left, and sums of more negative exponents would lose the digits of
+// others.
 constexpr float LEAST_EXPONENT = -92;
 
 __device__ __forceinline__ float2 load_pair(const StateElement* from) {

@@ -1,6 +1,6 @@
-// Lays out a step's inputs, which come packed in one copy, where the step's kernels read them; a token below 0 is ~i for the i-th
-// token that the step before sampled. A sample that failed has a number below 0 in the token's place: its row goes on with token 0, and
-// nobody reads what comes of it. Grid: any. Bytes: every input once, read and written; about 40 KB at 256 sequences.
+// Unpacks a step's inputs, which arrive packed in one copy, to the addresses that the step's kernels read. A token below 0 is ~i for the
+// i-th token that the step before sampled. A sample that failed has a number below 0 instead of a token: its row goes on with token 0, and
+// its result is not read. Grid: any. Bytes: every input once, read and written; about 40 KB at 256 sequences.
 #include "launch.cuh"
 
 constexpr int SEGMENTS = 9 + GROUPS; // GROUPS of layers: a slot per token or copy and a page table per sequence in each
