@@ -98,7 +98,7 @@ public final class Sequence {
         return computed;
     }
 
-    /** Of these, those whose tokens are known. */
+    /** Computed leading tokens whose ids the host knows. */
     int computedAndKnown() {
         return Math.min(computed, length);
     }

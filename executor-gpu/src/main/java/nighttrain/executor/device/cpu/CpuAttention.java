@@ -53,7 +53,7 @@ final class CpuAttention {
         return sequenceOf;
     }
 
-    /** One query head of one token: where its values begin in {@code data}, and what it may see. */
+    /** One query head of one token: the start of its values in {@code data}, and the positions that it sees. */
     private record Query(float[] data, int start, int track, int position, int[] pageTable, int kvHead) {}
 
     private void attend(float[] out, int o, Query query, CpuKvPages pages, AttentionShape shape, float sink) {

@@ -29,7 +29,7 @@ public final class CudaDevices {
     /**
      * Returns the number of GPUs.
      *
-     * @throws UserError where the driver is missing or fails, saying what is missing
+     * @throws UserError if the driver is missing or fails, naming what is missing
      */
     public static int count() {
         NativeLibraries.requireDriver();
