@@ -48,7 +48,7 @@ constexpr int MIN_BLOCKS = BLOCKS_BY_SHARED < BLOCKS_BY_REGISTERS ? BLOCKS_BY_SH
 constexpr int THREADS = WARPS * 32;
 constexpr int MERGE_ROW = PADDED_DIM + 4; // floats; the 4 keep rows on different banks
 
-// A tile lies in one piece. Rows past the sequence's end become zeros: what they hold may be NaN, and 0 * NaN is NaN.
+// A tile lies in one piece. Rows past the sequence's end become zeros: they may hold NaN, and 0 * NaN is NaN.
 __device__ __forceinline__ void copy_tile(unsigned to, const Kv* from, int rows, int lane) {
 #pragma unroll
     for (int i = 0; i * 32 < TILE * KV_CHUNKS; i++) {

@@ -12,7 +12,7 @@
 #include "chunks.cuh"
 #include "gated_delta.cuh"
 
-// Of a chunk and a value head. Above the diagonal blocks of squares are the zeros of fresh memory.
+// Factors of a chunk and a value head. Above the diagonal blocks of squares are the zeros of fresh memory.
 struct Factors {
     unsigned char inverse[SQUARE_BYTES]; // T, bf16
     unsigned char mix[SQUARE_BYTES];     // P, bf16

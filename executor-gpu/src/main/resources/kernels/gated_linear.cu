@@ -23,7 +23,7 @@ struct __align__(sizeof(StateElement) * VECTOR) Elements {
     StateElement at[VECTOR];
 };
 
-// Of a token and a row of S.
+// Factors of a token and a row of S.
 struct __align__(16) Row {
     float kept, key, query;
 };

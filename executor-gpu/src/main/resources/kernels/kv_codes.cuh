@@ -32,7 +32,7 @@ __device__ __forceinline__ unsigned to_codes(float a, float b) {
     return code(a) | code(b) << 8;
 }
 
-// The odd bytes of x in the places of a pair of bf16.
+// The odd bytes of x, placed as a pair of bf16.
 __device__ __forceinline__ unsigned odd_bytes(unsigned x) {
     return (INTEGERS ? x >> 8 & 0x007f007f : x >> 4 & 0x07f007f0) | (x & 0x80008000);
 }

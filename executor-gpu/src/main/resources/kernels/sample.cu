@@ -63,7 +63,7 @@ struct Likely {
 constexpr unsigned INFINITE = 0xff800000u, MINUS_INFINITE = 0x007fffffu; // the orders of +inf and -inf
 constexpr unsigned NAN_ORDER = INFINITE + 1;
 
-// Orders floats as unsigned integers; zeros are alike, and so are NaNs, above all others.
+// Orders floats as unsigned integers. Zeros are equal, and so are NaNs, which are above all others.
 __device__ __forceinline__ unsigned order(float x) {
     unsigned bits = __float_as_uint(x);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return NAN_ORDER;
