@@ -78,14 +78,14 @@ class StepTimeTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1024, 128, 4019", "2048, 128, 2025", "128, 512, 19293"})
+    @CsvSource({"1024, 128, 4165", "2048, 128, 2073", "128, 512, 20209"})
     void wholeRoundsOfAnH200(int promptTokens, int outputTokens, double measuredTokensPerS) {
         ModelSpec model = shape("dense-8b");
         EnginePlan plan = Engines.planOn(H200, 1, EngineConfig.defaults(), model);
         Forecast forecast = plan.forecast(new StepTime(model, 1, H200), alike(256, promptTokens, outputTokens));
         assertThat(forecast.outputTokens()).isEqualTo(256L * outputTokens);
         assertThat(forecast.outputTokens() / forecast.seconds() / measuredTokensPerS)
-                .isCloseTo(1, within(0.13));
+                .isCloseTo(1, within(0.1));
     }
 
     /** Decoding reads weights once, every state and key, and writes the states: of 256 sequences more bytes than the weights. */

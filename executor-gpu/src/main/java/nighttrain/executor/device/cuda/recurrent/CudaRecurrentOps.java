@@ -23,7 +23,7 @@ import nighttrain.executor.step.Batch.SlotCopy;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.spec.StateFormat;
 
-/** Recurrent mixers on one GPU: their states, and the operations before and after recurrences. Activations are bf16, states and arithmetic fp32. */
+/** Recurrent mixers on one GPU: their states, and the operations before and after recurrences. Activations are bf16, states fp32 or bf16. */
 public final class CudaRecurrentOps implements RecurrentOps {
     private static final int THREADS = 128;
     private static final int WARP = 32;
