@@ -61,7 +61,7 @@ class DummyCheckpointTest {
         return rounded;
     }
 
-    /** Rates and texts of one version are held against those of another, so the weights stay. */
+    /** Weights stay the same across versions, so that rates and texts of versions can be compared. */
     @Test
     void valuesStay() {
         float[] values = all(Checkpoints.dummy(ModelDir.of(dir, "llama").write().dir()), Q, 32, 32);

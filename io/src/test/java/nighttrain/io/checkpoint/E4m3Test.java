@@ -6,7 +6,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class E4m3Test {
-    /** The values as in the paper: exponent -6 to 8, subnormals below, 448 the largest, NaN where all bits are set. */
+    /** Returns the value of a code as the paper defines it: exponent -6 to 8, subnormals below, 448 the largest, NaN where all bits are set. */
     private static double defined(int code) {
         int exponent = code >> 3 & 15;
         int mantissa = code & 7;
@@ -26,7 +26,7 @@ class E4m3Test {
         assertThat(E4m3.MAX).isEqualTo(E4m3.toFloat((byte) 126)).isEqualTo(448);
     }
 
-    /** Every value between two neighbours goes to the nearer one, the middle to the even one. */
+    /** Every value between two neighbours rounds to the nearer one, and the middle to the even one. */
     @Test
     void roundsToNearestEven() {
         for (int code = 0; code < 126; code++) {
@@ -41,7 +41,7 @@ class E4m3Test {
         }
     }
 
-    /** A row has the least power of two that brings its largest magnitude to 448 at most, whatever the size of its numbers. */
+    /** A row's scale is the least power of two that brings its largest magnitude to 448 at most, whatever the size of its numbers. */
     @Test
     void rowsOfPagesHavePowersOfTwo() {
         float[] codes = new float[127];

@@ -43,7 +43,7 @@ class MappedFileTest {
         }
     }
 
-    /** Sparse, so that it takes no room: 2 GiB and some, and a value behind the limit of one Java buffer. */
+    /** The file is sparse, so it takes no room: 3 GiB and some, with values beyond the limit of one Java buffer. */
     @Test
     void tensorLongerThanABuffer() throws IOException {
         Path path = dir.resolve("large");

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Experts of gpt-oss in MXFP4 and turned over: every expert's every weight, whatever piece of it is asked for. */
+/** Reads every weight of every expert of gpt-oss, stored in MXFP4 or transposed, whole and in any piece. */
 class Mxfp4TensorTest {
     private static final String DOWN = "model.layers.0.mlp.experts.down_proj";
     private static final String GATE_UP = "model.layers.0.mlp.experts.gate_up_proj";
@@ -41,7 +41,7 @@ class Mxfp4TensorTest {
                 .with("quantization_config", quantization);
     }
 
-    /** A value of number {@code i} of a tensor, as stored. */
+    /** Returns the value of element {@code i} of a tensor, in stored order. */
     private static Float value(byte[] blocks, byte[] scales, int i) {
         int code = (blocks[i / 2] >> (4 * (i % 2))) & 15;
         int exponent = scales[i / 32] & 255;
@@ -56,7 +56,7 @@ class Mxfp4TensorTest {
         return bytes;
     }
 
-    /** Everything but the experts, of zeros. */
+    /** Adds every tensor but the experts' matrices, as zeros. */
     private void others(ModelSpec spec) {
         for (TensorSpec tensor : spec.tensors()) {
             String name = Stacked.whole(tensor.name());

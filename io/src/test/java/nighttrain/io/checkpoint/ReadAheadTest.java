@@ -34,7 +34,7 @@ class ReadAheadTest {
 
     @Test
     void nothingIsReadOnceItIsClosed() throws Exception {
-        weights(1L << 36); // sparse: it would take a while
+        weights(1L << 36); // sparse; reading it all takes long
         ReadAhead ahead = ReadAhead.of(dir, Long.MAX_VALUE);
         assertThat(ahead.left()).isPositive();
         ahead.close();

@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Writes safetensors files, good and bad, byte by byte as the format's page describes them. */
+/** Writes valid and invalid safetensors files byte by byte, as the format's page describes them. */
 final class SafetensorsFile {
     private final List<String> entries = new ArrayList<>();
     private final ByteArrayOutputStream data = new ByteArrayOutputStream();
@@ -39,7 +39,7 @@ final class SafetensorsFile {
         return entry(name, dtype, shape, begin, data.size());
     }
 
-    /** Adds a header entry as it is, true or not. */
+    /** Adds a header entry as given, whether it matches the data or not. */
     SafetensorsFile entry(String name, String dtype, String shape, long begin, long end) {
         entries.add("\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
                 .formatted(name, dtype, shape, begin, end));
@@ -49,7 +49,7 @@ final class SafetensorsFile {
     byte[] bytes() {
         return bytes("{\"__metadata__\":{\"format\":\"pt\"},"
                 + String.join(",", entries)
-                        // An odd length, so that the data are aligned to nothing.
+                        // The length is odd, so the data are not aligned.
                         .concat("} "));
     }
 

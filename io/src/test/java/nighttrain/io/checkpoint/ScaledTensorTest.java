@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Weights of 8 bits, by every kind of scales. */
+/** Reads 8-bit weights with every kind of scale. */
 class ScaledTensorTest {
     private static final String QUANTIZED = "model.layers.0.mlp.down_proj";
     private static final String BLOCKS = "{\"quant_method\": \"fp8\", \"weight_block_size\": [3, 5]}";
@@ -33,7 +33,7 @@ class ScaledTensorTest {
     private int rows;
     private int cols;
 
-    /** Every tensor of a small llama, of which one is of 8 bits. */
+    /** Adds every tensor of a small llama, one of them in 8 bits. */
     private Path model(String quantization) {
         ModelSpec spec = ModelDir.of(dir, "llama")
                 .with("num_hidden_layers", "1")

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Checkpoints that have every tensor of their model, and more. */
+/** Opens checkpoints that have every tensor of their model and further ones. */
 class WholeModelTest {
     @TempDir
     Path dir;
@@ -30,7 +30,7 @@ class WholeModelTest {
         return ModelDir.of(dir, "llama").with("num_hidden_layers", "1").with("vocab_size", "4");
     }
 
-    /** Every tensor of the model, of zeros, and {@code more}. */
+    /** Opens a checkpoint with every tensor of the model, as zeros, and {@code more}. */
     private Checkpoint open(ModelDir model, SafetensorsFile more) {
         ModelSpec spec = model.read();
         for (TensorSpec tensor : spec.tensors()) {
@@ -138,7 +138,7 @@ class WholeModelTest {
         assertThatCode(() -> Checkpoints.checkTensors(checkpoint)).doesNotThrowAnyException();
     }
 
-    /** GPT-2's masks are buffers that old files have; its names begin with {@code transformer.} or not. */
+    /** Old files of GPT-2 have its masks as buffers; its tensor names may begin with {@code transformer.} or not. */
     @Test
     void gpt2sMasksPassInBothSpellings() {
         ModelDir model = ModelDir.of(dir, "gpt2")
