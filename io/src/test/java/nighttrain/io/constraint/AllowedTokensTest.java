@@ -21,11 +21,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The tokens that may come, in random states, are those after which the decoded text is still the beginning of a text that {@code
- * java.util.regex} matches; every token of the vocabulary is tried, and decoded by the model's own tokenizer.
+ * In random states, compares the allowed tokens with those after which the decoded text is still a prefix of a text that {@code java.util.regex}
+ * matches. Tries every token of the vocabulary and decodes with the model's own tokenizer.
  */
 class AllowedTokensTest {
-    /** A constraint, and a regular expression of Java's that matches its texts. */
+    /** Constraints, each with a Java regular expression that matches its texts. */
     private static final Map<Constraint, String> CONSTRAINTS = new LinkedHashMap<>();
 
     static {
@@ -48,7 +48,7 @@ class AllowedTokensTest {
         CONSTRAINTS.put(new Constraint.Regex("[ab]{3}", "</think>"), "(?s)(?:(?!</think>).)*</think>[ab]{3}");
     }
 
-    /** The characters of several bytes that any of them may hold. */
+    /** The multibyte characters that any of the constraints may hold. */
     private static final String CHARACTERS = "日本🦙é";
 
     private static final String[] PIECES = {
@@ -101,7 +101,7 @@ class AllowedTokensTest {
         assertAllowed(model, 2, Set.of(0, 1), b -> 3 + b);
     }
 
-    /** T5 and its like: the first token loses all its marks, and there are no bytes. */
+    /** T5 and similar tokenizers: the first token loses all its marks, and there are no byte tokens. */
     @Test
     void marksForSpaces() throws IOException {
         Path model = TestTokenizers.withDecoder(
@@ -129,7 +129,7 @@ class AllowedTokensTest {
                         special,
                         bytes,
                         !constraint.after().isEmpty());
-                // Many characters may continue free text, and all are tried.
+                // Free text allows many characters, and all are tried, so one walk is enough.
                 for (int walk = constraint.after().isEmpty() ? 0 : 2; walk < 3; walk++) {
                     List<Integer> tokens = new ArrayList<>();
                     int state = TokenAutomaton.START;
@@ -174,7 +174,7 @@ class AllowedTokensTest {
                             .decode(new int[] {'a' + (bytes == null ? 0 : bytes.of(0)), token})
                             .equals(tokenizer.decode(new int[] {'a' + (bytes == null ? 0 : bytes.of(0))}));
             if (isSpecial) {
-                // Free text may hold special tokens, which it does not show, between characters.
+                // Free text may hold special tokens between characters, and does not show them.
                 String free = decoded(before);
                 return freeFirst && !free.contains("</think>") && !free.endsWith("\uFFFD");
             }
@@ -184,12 +184,12 @@ class AllowedTokensTest {
                 end--;
             }
             if (!begins(text.substring(0, end)) || text.substring(0, end).contains("\uFFFD")) {
-                return false; // bytes that become no character may not come, free text included
+                return false; // bytes that cannot become a character are never allowed, not even in free text
             }
             return end == text.length() || completes(tokens);
         }
 
-        /** Whether bytes that end within a character can become one that may come. */
+        /** Returns whether a text that ends within a character can be completed to an allowed character. */
         private boolean completes(List<Integer> tokens) {
             for (int c : (freeFirst ? EVERY_BEGINNING : CHARACTERS).codePoints().toArray()) {
                 byte[] encoded = Character.toString(c).getBytes(StandardCharsets.UTF_8);
@@ -210,7 +210,7 @@ class AllowedTokensTest {
             return false;
         }
 
-        /** Saves decoding, since there are many characters. */
+        /** Excludes last bytes that do not match, which saves decoding many characters. */
         private boolean mayEndWith(List<Integer> tokens, byte last) {
             int token = tokens.get(tokens.size() - 1);
             return token == bytes.of(last & 0xff) || token < bytes.of(0) || token > bytes.of(255);
@@ -218,7 +218,7 @@ class AllowedTokensTest {
 
         private static final String EVERY_BEGINNING = everyBeginning();
 
-        /** Characters so that the first bytes of every character, up to three of four, are the first bytes of one of these. */
+        /** Returns characters whose first bytes, up to three of four, include those of every character. */
         private static String everyBeginning() {
             StringBuilder all = new StringBuilder();
             for (int c = 0x80; c < 0x110000; c += 0x40) {
@@ -239,7 +239,7 @@ class AllowedTokensTest {
         }
     }
 
-    /** By trying all sequences of tokens, one length after another. */
+    /** The expected numbers come from trying all sequences of tokens, one length after another. */
     @Test
     void fewestTokensAreTheFewest() throws IOException {
         Path model = TestTokenizers.byteLevel(dir, "bill", "billing", " outage", "out", "age", "acc", "count");
@@ -290,7 +290,7 @@ class AllowedTokensTest {
         }
     }
 
-    /** The mark after which the constraint begins may be a special token, which no text shows. */
+    /** The mark that starts the constraint may be a special token, which texts do not show. */
     @Test
     void constraintAfterASpecialToken() throws IOException {
         for (Path model : List.of(

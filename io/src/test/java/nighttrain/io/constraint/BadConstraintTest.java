@@ -18,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is refused, by name. */
+/** Tests that bad constraints are refused with an error that names the fault. */
 class BadConstraintTest {
     @ParameterizedTest
     @CsvSource(
@@ -179,7 +179,7 @@ class BadConstraintTest {
         assertThat(new Constraint.Regex("a", "").hash()).isNotEqualTo(new Constraint.Choices(List.of("a"), "").hash());
     }
 
-    /** Refused soon: the limits count work. A minute is far above what it takes, for a machine that does other things. */
+    /** Checks that work is refused early, since limits count work. A minute is far more than it takes, for a busy machine. */
     private static void refused(org.junit.jupiter.api.function.Executable work, String message) {
         Assertions.assertTimeoutPreemptively(
                 Duration.ofSeconds(60),

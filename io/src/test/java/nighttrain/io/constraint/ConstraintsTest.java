@@ -50,7 +50,7 @@ class ConstraintsTest {
         assertThat(catchThrowable(() -> constraints.compile(large))).isSameAs(refusal);
     }
 
-    /** The slow one takes a hundred times the processor time of the other. */
+    /** The slow constraint takes a hundred times the CPU time of the other. */
     @Test
     void aSlowConstraintKeepsNoOtherWaiting() throws Exception {
         Constraints constraints = new Constraints(CompileBenchmark.vocabulary(60_000));
@@ -63,7 +63,7 @@ class ConstraintsTest {
                         new Constraint.JsonSchema("{\"type\":\"string\",\"maxLength\":3000}", "</think>"));
             });
             assertThat(begun.await(60, TimeUnit.SECONDS)).isTrue();
-            Thread.sleep(20); // it has the lock, if there is one for all
+            Thread.sleep(20); // if all share a lock, the slow one has it
             constraints.compile(new Constraint.Choices(List.of("a", "b"), ""));
             assertThat(slow.isDone()).isFalse();
             slow.get(60, TimeUnit.SECONDS);

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Regular expressions and choices, against java.util.regex and a set. */
+/** Compares regular expressions with java.util.regex, and choices with a set. */
 class RegexTextsTest {
     @TempDir
     Path dir;
@@ -71,7 +71,7 @@ class RegexTextsTest {
         }
     }
 
-    /** Texts over a few characters, matched by both. */
+    /** Matches all short texts over a few characters with both. */
     @ParameterizedTest
     @ValueSource(
             strings = {

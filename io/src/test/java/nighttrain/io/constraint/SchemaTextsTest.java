@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What is written under a schema satisfies it, says a validator that has nothing in common with this code. */
+/** Checks generated texts against their schema by a validator that shares no code with ours. */
 class SchemaTextsTest {
     private static final int TEXTS = 10_000;
 

@@ -5,11 +5,11 @@ import java.util.List;
 import java.util.Random;
 import nighttrain.io.text.Tokenizer;
 
-/** Random texts under an automaton: every token that may come is as likely. */
+/** Generates random texts under an automaton; all allowed tokens are equally likely. */
 final class Walk {
     private Walk() {}
 
-    /** A text of at most {@code most} tokens; the end token, where it comes, is left out. */
+    /** Returns a text of at most {@code most} tokens, without the end token. */
     static int[] tokens(TokenAutomaton automaton, Tokenizer tokenizer, int most, Random random) {
         List<Integer> tokens = new ArrayList<>();
         int state = TokenAutomaton.START;
@@ -42,7 +42,7 @@ final class Walk {
         return java.util.Arrays.copyOf(allowed, n);
     }
 
-    /** Half of the lengths are near the least. */
+    /** Returns a random length; half of the lengths are near the minimum. */
     static int length(TokenAutomaton automaton, Random random) {
         int least = Math.max(1, automaton.fewestTokens()[TokenAutomaton.START]);
         return least + random.nextInt(random.nextBoolean() ? 3 : 60);
