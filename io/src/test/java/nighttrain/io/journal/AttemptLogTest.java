@@ -56,7 +56,7 @@ class AttemptLogTest {
         assertThat(left("a")).containsExactly(new RowAttempt("f, \"1\".parquet", 1, 0, false, true));
     }
 
-    /** It would be taken for the one that ended its executor while alone. */
+    /** Else the finished row would be taken for one that crashed its executor while isolated. */
     @Test
     void whoIsFinishedIsNotThereWithTheNextThatIsAlone() {
         AttemptLog log = new AttemptLog(journal, "a");

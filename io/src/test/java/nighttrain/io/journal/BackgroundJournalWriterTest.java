@@ -27,7 +27,7 @@ class BackgroundJournalWriterTest {
 
     private final Disk disk = new Disk();
 
-    /** Hangs in every flush until it is let go, and may break. */
+    /** Blocks in every flush until {@code go} is counted down; then fails if {@code broken}. */
     private static final class Disk implements JournalWriter<ResultRow> {
         final List<Long> rows = new CopyOnWriteArrayList<>();
         final AtomicInteger flushes = new AtomicInteger();
@@ -133,7 +133,7 @@ class BackgroundJournalWriterTest {
         assertThat(disk.rows).hasSize(1);
     }
 
-    /** The writer's thread looks up every 25 ms: rows that come just then, and the end right after them. */
+    /** The writer's thread checks for rows every 25 ms: here rows arrive at that time, and the end right after them. */
     @Test
     @Timeout(60)
     void aRowJustBeforeTheEndIsWritten() throws Exception {

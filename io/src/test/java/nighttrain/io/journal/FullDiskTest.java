@@ -20,7 +20,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A local disk that is full: to Hadoop an error of the program, to a journal a fault of its file system as any other. */
+/** Tests a full local disk. Hadoop treats it as an error of the program, a journal as any other fault of its file system. */
 @EnabledOnOs(OS.LINUX)
 class FullDiskTest {
     @TempDir
@@ -59,7 +59,7 @@ class FullDiskTest {
         assertThat(AttemptLog.files(journal, "")).isEmpty();
     }
 
-    /** New files have no room from some time on. */
+    /** A disk on which new files have no room once {@code full} is set. */
     private static final class Disk extends RawLocalFileSystem {
         private boolean full;
 

@@ -267,7 +267,7 @@ class JournalTest {
                         file);
     }
 
-    /** Ends with an error where a file that was cut off would end. */
+    /** Fails with an error where a truncated file would end. */
     private static final class FailingDisk extends FSInputStream {
         private final byte[] bytes;
         private int at;

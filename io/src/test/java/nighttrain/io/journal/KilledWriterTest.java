@@ -16,14 +16,14 @@ import org.apache.hadoop.fs.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A writer's process is killed as {@code kill -9} does: every row that it had flushed is there. */
+/** Kills a writer's process as {@code kill -9} does and checks that every flushed row is there. */
 class KilledWriterTest {
     private static final int FLUSHES_BEFORE_DEATH = 40;
 
     @TempDir
     java.nio.file.Path dir;
 
-    /** What the child does: writes for ever, telling after each flush how many rows are safe. */
+    /** Main class of the child: writes forever and prints after each flush how many rows are safe. */
     public static final class Child {
         private Child() {}
 
@@ -69,7 +69,7 @@ class KilledWriterTest {
                 java.nio.file.Path.of(System.getProperty("java.home"), "bin", "java")
                         .toString(),
                 "-Xmx256m",
-                "-XX:-UsePerfData", // processes that start together may warn of it, on stdout
+                "-XX:-UsePerfData", // JVMs that start at once may warn of it on stdout
                 "--add-opens=java.base/java.nio=ALL-UNNAMED",
                 "-Dio.netty.tryReflectionSetAccessible=true",
                 "-cp",

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Journals that a version with other columns wrote. */
+/** Reads journals of versions with other columns. */
 class OtherVersionTest {
     @TempDir
     java.nio.file.Path dir;
@@ -31,13 +31,13 @@ class OtherVersionTest {
     /** A row of an early version. */
     public record Early(String name, int count) {}
 
-    /** A row of a later one, with two columns more. */
+    /** A row of a later version, with two more columns. */
     public record Late(String name, int count, Double share, int[] ids) {}
 
-    /** A row of a later one, which cannot do without the new column. */
+    /** A row of a later version, which requires the new column. */
     public record Strict(String name, int count, long needed) {}
 
-    /** A row of a later one, in which a column has another type. */
+    /** A row of a later version, in which a column has another type. */
     public record Retyped(String name, double count) {}
 
     @BeforeEach

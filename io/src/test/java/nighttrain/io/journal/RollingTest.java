@@ -22,7 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Journals where a stream cannot be flushed, and a file is there only once it is closed. */
+/** Tests journals on stores where a stream cannot be flushed and a file exists only once it is closed. */
 class RollingTest {
     @TempDir
     java.nio.file.Path dir;
@@ -31,7 +31,7 @@ class RollingTest {
     private ObjectStore fs;
     private Journal journal;
 
-    /** Behaves as S3 does: nothing of a file is there before it is closed. */
+    /** Behaves as S3 does: a file does not exist before it is closed. */
     private static final class ObjectStore extends FilterFileSystem {
         private boolean failing;
 

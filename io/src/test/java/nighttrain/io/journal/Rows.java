@@ -8,7 +8,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
-/** Rows to write, and what is read back. */
+/** Makes rows to write and reads them back. */
 final class Rows {
     private Rows() {}
 

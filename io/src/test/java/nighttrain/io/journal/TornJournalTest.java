@@ -13,7 +13,7 @@ import org.apache.hadoop.fs.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A file cut off at any byte gives the rows of its whole batches, and neither throws nor invents any. */
+/** Checks that a file truncated at any byte gives the rows of its whole batches, does not throw, and adds no rows. */
 class TornJournalTest {
     @TempDir
     java.nio.file.Path dir;
@@ -35,8 +35,8 @@ class TornJournalTest {
         }
         byte[] bytes = Files.readAllBytes(file);
         java.nio.file.Path torn = dir.resolve("torn");
-        // Every byte of the last batch and what follows it; before that, so many that they fall everywhere in a
-        // message.
+        // Tries every length within the last batch and after it. Before that the step of 13 bytes reaches every part of
+        // a message.
         for (int length = 0; length <= bytes.length; length += length < batchEnds.get(1) ? 13 : 1) {
             Files.write(torn, Arrays.copyOf(bytes, length));
             int at = length;
