@@ -11,7 +11,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Which weights of a model's four layers {@code fp8} leaves as they are. */
+/** Tests which weights of a model's four layers {@code fp8} leaves unquantised. */
 class WeightFormatTest {
     @TempDir
     Path dir;
@@ -36,7 +36,7 @@ class WeightFormatTest {
                         "model.layers.3.mlp.down_proj.weight");
     }
 
-    /** In tensors of their own or all in two. */
+    /** The experts are in tensors of their own, or all in two tensors. */
     @ParameterizedTest
     @ValueSource(strings = {"mixtral", "granitemoe"})
     void theLastExperts(String modelType) {
@@ -47,7 +47,7 @@ class WeightFormatTest {
                 .isEqualTo(spec.layers().get(3).feedForward().parameters());
     }
 
-    /** As the checkpoint has it, where that is in 8 bits. */
+    /** A checkpoint in 8 bits decides itself which weights stay unquantised. */
     @Test
     void noneOfAQuantisedCheckpointButWhatItLeaves() {
         ModelDir model = ModelDir.of(dir, "llama");

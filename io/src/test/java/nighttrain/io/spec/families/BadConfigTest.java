@@ -176,7 +176,7 @@ class BadConfigTest {
                 .hasMessage("bad track_combine in %s: \"max\" (mean or sum; correct it)", model.configFile());
     }
 
-    /** What would change the forward pass and is not obeyed; the same keys with a value that changes nothing pass. */
+    /** Keys that would change the forward pass and are not obeyed are refused; the same keys pass with a value that changes nothing. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             llama          | embedding_multiplier    | 12.0      | 1.0

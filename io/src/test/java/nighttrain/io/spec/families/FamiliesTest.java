@@ -226,7 +226,7 @@ class FamiliesTest {
                 .containsExactly(8, 0, 8, 0);
     }
 
-    /** transformers' Llama turns whole heads whatever the key says; its Phi obeys it. */
+    /** transformers' Llama rotates whole heads whatever the key says; its Phi obeys the key. */
     @Test
     void partsOfHeads() {
         assertThat(rope(ModelDir.of(dir, "llama")
@@ -270,7 +270,7 @@ class FamiliesTest {
                 .isEqualTo(1);
     }
 
-    /** Kraken's training script leaves biases out by default, and its learned positions take heads of any width. */
+    /** Kraken's training script has no biases by default, and its learned positions allow heads of any width. */
     @Test
     void krakenAsItsAuthorsTrainIt() {
         ModelSpec kraken = ModelDir.of(dir, "kraken")
@@ -321,7 +321,7 @@ class FamiliesTest {
                 .doesNotContain("model.layers.0.mlp.gate_proj.weight", "lm_head.bias");
     }
 
-    /** Three quarters of a fused tensor belong to others: it counts once. */
+    /** Query, key and value share a fused tensor, which counts once. */
     @Test
     void parametersOfASharedTensorCountOnce() {
         ModelSpec gpt2 = ModelDir.of(dir, "gpt2")

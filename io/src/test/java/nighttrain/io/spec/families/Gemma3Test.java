@@ -114,7 +114,7 @@ class Gemma3Test {
                 .containsExactly(8, 0, 8, 0);
     }
 
-    /** Four norms a layer and two on heads, each with one plus its weight; GeGLU. */
+    /** A layer has GeGLU, four norms and two norms of heads; each norm multiplies by one plus its weight. */
     @Test
     void whatALayerIsMadeOf() {
         ModelSpec spec = small().with("final_logit_softcapping", "30.0").read();

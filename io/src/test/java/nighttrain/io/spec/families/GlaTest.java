@@ -19,7 +19,7 @@ class GlaTest {
     @TempDir
     Path dir;
 
-    /** Of 1.3 billion parameters. */
+    /** Returns the published model of 1.3 billion parameters. */
     private ModelDir published() {
         return ModelDir.json(dir, """
                 {"architectures": ["GLAForCausalLM"], "attn": null, "attn_mode": "chunk", "bos_token_id": 1, "clamp_min": null,

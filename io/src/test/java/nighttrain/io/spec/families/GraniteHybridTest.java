@@ -38,7 +38,7 @@ class GraniteHybridTest {
         return (Mamba2) spec.layers().get(0).mixer();
     }
 
-    /** Of Granite 4.0 H 350M, shortened. */
+    /** The config of Granite 4.0 H 350M, shortened. */
     @Test
     void theConfigOfAPublishedModel() {
         ModelSpec spec = ModelDir.json(dir, """
@@ -84,7 +84,7 @@ class GraniteHybridTest {
                 .isEqualTo(8);
     }
 
-    /** As published files have them, and as transformers 5 writes them. */
+    /** Layer types have the names of published files or those that transformers 5 writes. */
     @Test
     void namesOfLayerTypes() {
         assertThat(mixers(small().with("layers_block_type", "[\"mamba\", \"attention\", \"mamba\", \"attention\"]")
@@ -107,7 +107,7 @@ class GraniteHybridTest {
                 .hasValue(new Rope(8, 10_000, new Scaling.None()));
     }
 
-    /** Of Granite 4.0 H Tiny, shortened. */
+    /** The config of Granite 4.0 H Tiny, shortened. */
     @Test
     void expertsBesideTheMlp() {
         ModelSpec spec = ModelDir.json(dir, """
@@ -148,7 +148,7 @@ class GraniteHybridTest {
         assertThat(mixture.shape()).isEqualTo("2 of 8 experts 48 beside MLP 1024");
     }
 
-    /** In the order gates, values, B, C, steps; gate and up of the MLP side by side. */
+    /** The parts are in the order gates, values, B, C, steps; gate and up of the MLP are side by side. */
     @Test
     void partsOfFusedTensors() {
         Mamba2 mamba = mamba(small().with("mamba_d_state", "6").read());

@@ -22,7 +22,7 @@ import nighttrain.io.spec.TensorSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Families whose feed-forwards are mixtures of experts. */
+/** Reads families whose feed-forwards are mixtures of experts. */
 class MixturesTest {
     @TempDir
     Path dir;
@@ -127,7 +127,7 @@ class MixturesTest {
                 .contains(tensor("model.layers.0.mlp.experts.down_proj[127/128]", 48, 32));
     }
 
-    /** Without a scale beside it a matrix of layers is bf16 to an engine, whatever experts are stored in. */
+    /** An engine takes a matrix of a layer without a scale as bf16, however the experts are stored. */
     @Test
     void gptOssInMxfp4IsOtherwiseUnquantised() {
         ModelDir model = ModelDir.of(dir, "gpt_oss")
@@ -180,7 +180,7 @@ class MixturesTest {
         assertThat(spec.parameterCount() - spec.activeParameterCount()).isEqualTo(2 * 2 * 4 * expert);
     }
 
-    /** Of every layer's experts, idle ones do not count as active; a tensor of several experts counts once. */
+    /** In each layer only the chosen experts count as active; a tensor of several experts counts once. */
     @Test
     void activeParametersAreThoseOfChosenExperts() {
         ModelSpec mixtral = ModelDir.of(dir, "mixtral").read();

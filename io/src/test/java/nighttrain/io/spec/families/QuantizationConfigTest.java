@@ -44,7 +44,7 @@ class QuantizationConfigTest {
         assertThat(read.covers("lm_head")).isFalse();
     }
 
-    /** Of 8 bits in floating point; what else a checkpoint says of keys and values is no reason to round them. */
+    /** By default keys and values are rounded only if the checkpoint gives them 8 bits in floating point. */
     @ParameterizedTest
     @CsvSource({"8,float,true", "8,int,false", "4,float,false"})
     void keysAndValues(int bits, String type, boolean read) {

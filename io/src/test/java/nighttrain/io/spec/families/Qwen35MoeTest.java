@@ -24,7 +24,7 @@ import nighttrain.io.spec.Wiring;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Qwen 3.5 with experts. */
+/** Reads Qwen 3.5 with experts. */
 class Qwen35MoeTest {
     @TempDir
     Path dir;
@@ -53,7 +53,7 @@ class Qwen35MoeTest {
                 .toList();
     }
 
-    /** Of Qwen3.5-35B-A3B, shortened. */
+    /** The config of Qwen3.5-35B-A3B, shortened. */
     @Test
     void theConfigOfAPublishedModel() {
         ModelSpec spec = ModelDir.json(dir, """
@@ -93,7 +93,7 @@ class Qwen35MoeTest {
         assertThat(spec.maxPositions()).isEqualTo(32_768);
     }
 
-    /** Whatever {@code norm_topk_prob} says: transformers has no such key here. */
+    /** {@code norm_topk_prob} has no effect, since transformers has no such key here. */
     @Test
     void everyLayerHasExpertsWhoseWeightsAreRenormalised() {
         ModelSpec spec = small().with("norm_topk_prob", "false").read();
@@ -109,7 +109,7 @@ class Qwen35MoeTest {
         });
     }
 
-    /** Two tensors of all experts, gate's rows before up's. */
+    /** Two tensors hold all experts, with gate's rows before up's. */
     @Test
     void expertsAsPublished() {
         ModelSpec spec = small().read();
@@ -128,7 +128,10 @@ class Qwen35MoeTest {
         assertThat(mixture(spec).experts().get(5).up().storage()).isEqualTo(new Storage(8, 16, false));
     }
 
-    /** Published checkpoints in 8 bits have tensors of each expert; that of a multimodal model says so outside of {@code text_config}. */
+    /**
+     * Published checkpoints in 8 bits have separate tensors for each expert. A multimodal model's config has the quantization outside of {@code
+     * text_config}.
+     */
     @Test
     void expertsIn8BitsAreApart() throws Exception {
         ModelDir model = small().with(

@@ -98,7 +98,7 @@ class Qwen35Test {
         assertThat(others).allMatch(Norm::onePlusWeight);
     }
 
-    /** Of every head in turn: its query, then its gate. */
+    /** The tensor holds for each head its query, then its gate. */
     @Test
     void queriesAndGatesShareATensor() {
         Attention attention = attention(small().read());

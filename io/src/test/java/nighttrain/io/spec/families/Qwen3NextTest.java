@@ -53,7 +53,7 @@ class Qwen3NextTest {
                 .toList();
     }
 
-    /** Of Qwen3-Next-80B-A3B, shortened. */
+    /** The config of Qwen3-Next-80B-A3B, shortened. */
     @Test
     void theConfigOfAPublishedModel() {
         ModelSpec spec = ModelDir.json(dir, """
@@ -94,7 +94,9 @@ class Qwen3NextTest {
         assertThat(spec.layers().get(1).shape()).endsWith("MLP 5632");
     }
 
-    /** Key head by key head: query, key, values, gates; betas, decays. Two value heads read each of the two key heads. */
+    /**
+     * Each key head has query, key, values and gates in one tensor, betas and decays in the other. Two value heads read each of the two key heads.
+     */
     @Test
     void aDeltaNetInTwoTensors() {
         ModelSpec spec = small().read();

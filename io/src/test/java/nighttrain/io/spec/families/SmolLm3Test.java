@@ -60,7 +60,7 @@ class SmolLm3Test {
                 .containsExactly(0, 0, 0, 16);
     }
 
-    /** As transformers takes it: a list that is longer than the model has layers there. */
+    /** As in transformers, a list may be longer than the number of layers. */
     @Test
     void whatTheListSaysOfMoreLayersDoesNotMatter() {
         assertThat(turned(ModelDir.of(dir, "smollm3")

@@ -23,7 +23,7 @@ class TextConfigTest {
                 .read();
     }
 
-    /** Mistral Small 3.1, whose text config does not name its family. */
+    /** Mistral Small 3.1 has a text config that does not name its family. */
     @Test
     void theFamilyOfOlderFiles() {
         ModelSpec spec = read("", ", \"rope_theta\": 1000000000.0, \"sliding_window\": null");
