@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Time to render 10,000 conversations of 5 turns with a template in the manner of ChatML, the median of 5 rounds after 2 to warm up:
- * {@code mvn -pl io test -Dtest=ChatTemplateBenchmark -Dgroups=benchmark}.
+ * Measures the time to render 10,000 conversations of 5 turns with a ChatML-like template, as the median of 5 rounds after 2 to warm up: {@code mvn
+ * -pl io test -Dtest=ChatTemplateBenchmark -Dgroups=benchmark}.
  */
 @Tag("benchmark")
 class ChatTemplateBenchmark {

@@ -48,7 +48,7 @@ class ChatTemplateTest {
         return ChatTemplate.open(dir);
     }
 
-    /** Reported faults, and probes of what was wrong before; null is an error. */
+    /** Returns cases of reported faults and of faults of earlier versions; null as the expected text stands for an error. */
     @TestFactory
     Stream<DynamicTest> cases() throws IOException {
         List<DynamicTest> tests = new ArrayList<>();
@@ -68,7 +68,7 @@ class ChatTemplateTest {
         ChatTemplate template = template(one.get("chat_template").asText());
         List<ChatMessage> messages = messages(one.get("messages"));
         Locale before = Locale.getDefault();
-        // In Turkish, i and I are not each other's case.
+        // In Turkish, i and I are not the lower and upper case of one letter.
         Locale.setDefault(Locale.forLanguageTag("tr-TR"));
         try {
             if (one.get("expected").isNull()) {

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A chat template comes with a model, from anywhere: it may fail, but not read, run, fill memory or go on for ever. */
+/** A chat template comes with a model of any origin. It may fail, but it cannot read files, run code, fill memory or loop forever. */
 class HostileTemplateTest {
     private static final List<ChatMessage> MESSAGES =
             List.of(ChatMessage.of("user", "a"), ChatMessage.of("assistant", "a".repeat(1000)));

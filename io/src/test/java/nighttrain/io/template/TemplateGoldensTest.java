@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Equal to Jinja2 to the character, and an error wherever Jinja2 raises: templates in the manner of published ones, and generated
- * expressions. src/test/python/template_goldens.py makes the goldens.
+ * Compares with Jinja2 to the character, and expects an error wherever Jinja2 raises: templates like published ones, and generated expressions.
+ * src/test/python/template_goldens.py makes the goldens.
  */
 class TemplateGoldensTest {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -50,7 +50,7 @@ class TemplateGoldensTest {
 
     private void compare(JsonNode line, JsonNode inputs, List<String> differences) throws IOException {
         String name = line.get("template").asText();
-        // Each day has its own date.
+        // The date changes from day to day.
         String source = resource(name).replaceAll("strftime_now\\([^)]*\\)", "'(now)'");
         for (int i = 0; i < line.get("outcomes").size(); i++) {
             JsonNode expected = line.get("outcomes").get(i);
