@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A tokenizer comes with a model, from anywhere: it may be refused, but neither hang nor fill memory nor read elsewhere. */
+/** A tokenizer comes with a model of any origin. It may be refused, but it cannot hang, fill memory or read other files. */
 @Timeout(60)
 class HostileTokenizerTest {
     private static final ObjectMapper JSON = new ObjectMapper();

@@ -13,12 +13,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The tokenizer's native library, unpacked by each of several processes that start at once on one machine. */
+/** Unpacks the tokenizer's native library in several processes that start at once on one machine. */
 class NativeLibraryTest {
     @TempDir
     Path dir;
 
-    /** What a child does. */
+    /** Main class of a child. */
     public static final class Child {
         private Child() {}
 
@@ -80,7 +80,7 @@ class NativeLibraryTest {
         ProcessBuilder builder = new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx256m",
-                "-XX:-UsePerfData", // processes that start together may warn of it, on stdout
+                "-XX:-UsePerfData", // JVMs that start at once may warn of it on stdout
                 "-Dstdout.encoding=UTF-8",
                 "-Dfile.encoding=UTF-8",
                 "-cp",

@@ -13,7 +13,7 @@ class StopStringsTest {
     @TempDir
     Path dir;
 
-    /** Pushes until stopped; the number of tokens taken. */
+    /** Pushes tokens until stopped and returns the number of tokens taken, or -1 if none stops. */
     private static int pushAll(StopStrings stops, int... ids) {
         for (int i = 0; i < ids.length; i++) {
             if (stops.push(ids[i])) {
@@ -73,7 +73,7 @@ class StopStringsTest {
                 .hasMessage("stop string: \"\" (at least one character; leave it out)");
     }
 
-    /** A special token leaves no text, but a stop string that is one, or holds one, finds it. */
+    /** A special token leaves no text, but a stop string that is or contains one finds it. */
     @Test
     void aStopStringMayBeASpecialToken() {
         try (Tokenizer tokenizer = Tokenizer.open(TestTokenizers.byteLevel(dir, "abc"))) {
@@ -115,7 +115,7 @@ class StopStringsTest {
         }
     }
 
-    /** A part of a special token's text is none. */
+    /** A part of a special token's text is not found. */
     @Test
     void theTextOfASpecialTokenIsNotTakenApart() {
         try (Tokenizer tokenizer = Tokenizer.open(TestTokenizers.byteLevel(dir, "abc"))) {

@@ -46,7 +46,7 @@ class StreamingDecoderTest {
         }
     }
 
-    /** Tokens of two bytes against characters of three: two of three tokens end inside a character, and some begin in one. */
+    /** Tokens have two bytes and characters three: two of three tokens end inside a character, and some begin in one. */
     @Test
     void tokensThatSpanCharacters() {
         String text = "日本語".repeat(100) + "日";
@@ -66,7 +66,7 @@ class StreamingDecoderTest {
             pieces += piece.length();
         }
         streamed.append(decoder.flush());
-        // The first byte was left out: its character is damaged.
+        // The first byte is left out, so its character is damaged.
         assertThat(streamed.toString().replaceFirst("^\uFFFD+", "")).isEqualTo(text.substring(1));
         assertThat(pieces.substring(2))
                 .as("characters come as soon as they are whole")
@@ -133,7 +133,7 @@ class StreamingDecoderTest {
         int most = 0;
         for (int i = 0; i < 10_000; i++) {
             tokensDecoded[0] = 0;
-            // Long runs of what looks incomplete among letters.
+            // Long runs of apparently incomplete characters among letters.
             assertThat(decoder.push(i % 1000 < 300 ? '\uFFFD' : 'x')).hasSizeLessThan(20);
             most = Math.max(most, tokensDecoded[0]);
         }

@@ -11,15 +11,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The two kinds of tokenizer that language models have, small: bytes as letters (GPT-2), and bytes as a fallback (Llama 2). */
+/** Writes small tokenizers of the two kinds that language models have: bytes as letters (GPT-2), and bytes as a fallback (Llama 2). */
 public final class TestTokenizers {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
 
     private TestTokenizers() {}
 
     /**
-     * Every byte is a token with the byte's value as id; then 256 {@code <|begin|>}, 257 {@code <|end|>} (both special), and
-     * merged tokens from 258. It begins every text with {@code <|begin|>} when asked for special tokens.
+     * Writes a tokenizer in which every byte is a token with the byte's value as id; then 256 {@code <|begin|>}, 257 {@code <|end|>} (both special),
+     * and merged tokens from 258. It begins every text with {@code <|begin|>} when asked for special tokens.
      */
     public static Path byteLevel(Path dir, String... merged) {
         ObjectNode vocab = JSON.objectNode();
@@ -52,7 +52,10 @@ public final class TestTokenizers {
         }
     }
 
-    /** 0 {@code <unk>}, 1 {@code <s>}, 2 {@code </s>}, 3 to 258 the bytes, then these pieces, in which {@code ▁} is a space. */
+    /**
+     * Writes a tokenizer with these ids: 0 {@code <unk>}, 1 {@code <s>}, 2 {@code </s>}, 3 to 258 the bytes, then these pieces, in which {@code ▁} is
+     * a space.
+     */
     public static Path byteFallback(Path dir, String... pieces) {
         ObjectNode vocab = JSON.objectNode();
         vocab.put("<unk>", 0).put("<s>", 1).put("</s>", 2);
@@ -80,7 +83,7 @@ public final class TestTokenizers {
         return write(dir, json);
     }
 
-    /** As {@link #byteFallback}, with the decoder of a model whose tokens are joined in another way. */
+    /** Replaces the decoder of {@link #byteFallback} by that of a model whose tokens are joined in another way. */
     public static Path withDecoder(Path dir, String decoder) {
         try {
             ObjectNode json = (ObjectNode)
@@ -165,7 +168,7 @@ public final class TestTokenizers {
         return json;
     }
 
-    /** GPT-2's letter for a byte: printable ones stand for themselves, the others for letters from 256 on. */
+    /** Returns GPT-2's letter for a byte: printable bytes stand for themselves, the others are letters from 256 on. */
     private static String letter(int value) {
         int other = 256;
         for (int b = 0; b < 256; b++) {
