@@ -14,7 +14,7 @@ class ArchitectureTest {
 
     @BeforeAll
     static void readClasses() {
-        // By place, not by package: to look for a package, every jar would be searched.
+        // Imports by code source, not by package: a search by package would scan every jar.
         classes = new ClassFileImporter()
                 .importUrl(UserError.class.getProtectionDomain().getCodeSource().getLocation());
         assertThat(classes.contain(UserError.class)).isTrue();

@@ -20,7 +20,7 @@ public final class ModelDir {
         this.dir = dir;
     }
 
-    /** A config of this type with the five sizes that it must have. */
+    /** Returns a model directory whose config has this type and the five required sizes. */
     public static ModelDir of(Path dir, String modelType) {
         ModelDir model = new ModelDir(dir);
         model.config
@@ -34,7 +34,7 @@ public final class ModelDir {
         return model;
     }
 
-    /** A whole config. */
+    /** Returns a model directory with a whole config. */
     public static ModelDir json(Path dir, String config) {
         ModelDir model = new ModelDir(dir);
         try {
