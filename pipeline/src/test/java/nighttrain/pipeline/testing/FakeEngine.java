@@ -23,7 +23,7 @@ import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.request.GenerationRequest;
 
-/** Echoes prompts; where sampling is not greedy, a letter drawn by the seed comes first. */
+/** Echoes prompts. If sampling is not greedy, the output begins with a letter that depends on the seed. */
 final class FakeEngine implements Engine {
     private final FakeScript script;
     private final EnginePlan plan;
@@ -112,7 +112,10 @@ final class FakeEngine implements Engine {
         }
     }
 
-    /** Or else takes that many answers from those before the failure; one at a time, or the last of them would be lost to it. */
+    /**
+     * Fails if scripted, else subtracts {@code answers} from the answers before the failure. Answers are counted one at a time, or the failure would
+     * lose the last of them.
+     */
     private synchronized void failIfScripted(int answers) {
         if (!broken && script.answersBeforeFailure.getAndAdd(-answers) <= 0 && script.failures.getAndDecrement() > 0) {
             broken = true;
@@ -189,7 +192,7 @@ final class FakeEngine implements Engine {
         return kept.stream().mapToInt(Integer::intValue).toArray();
     }
 
-    /** By the token and those before it: {@link FakeScript#logprob}. */
+    /** Returns log-probabilities that depend on the token and those before it: {@link FakeScript#logprob}. */
     private static List<Float> scores(GenerationRequest request) {
         return request.scores().stream()
                 .map(score ->

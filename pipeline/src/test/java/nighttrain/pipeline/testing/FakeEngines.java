@@ -13,22 +13,22 @@ import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.host.EngineFactory;
 
 /**
- * Engines that echo their prompts, stand for a model where the pipeline is tested. Travels to tasks by name, since tasks get
- * copies of what they are sent.
+ * Engines that echo their prompts and stand in for a model in tests of the pipeline. Tasks find their script by name, since tasks get copies of what
+ * they are sent.
  *
- * @param name of the {@link FakeScript} that says how they behave
+ * @param name name of the {@link FakeScript} that defines how they behave
  */
 public record FakeEngines(String name) implements EngineFactory {
     private static final Map<String, FakeScript> SCRIPTS = new ConcurrentHashMap<>();
 
-    /** New ones that do nothing special. */
+    /** Creates engines without special behavior. */
     public static FakeEngines create() {
         FakeEngines engines = new FakeEngines(UUID.randomUUID().toString());
         SCRIPTS.put(engines.name, new FakeScript());
         return engines;
     }
 
-    /** How they behave, and what they did. */
+    /** Returns their script: how they behave, and what they did. */
     public FakeScript script() {
         return SCRIPTS.get(name);
     }

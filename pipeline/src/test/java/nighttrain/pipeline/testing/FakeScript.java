@@ -10,20 +10,20 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** How fake engines behave, and what they did. */
 public final class FakeScript {
-    /** Answers until the engine fails; it fails once, and works when opened again. */
+    /** Answers until the engine fails; by default it fails once and works when opened again. */
     public final AtomicLong answersBeforeFailure = new AtomicLong(Long.MAX_VALUE);
-    /** How often it fails. */
+    /** Number of failures. */
     public final AtomicInteger failures = new AtomicInteger(1);
-    /** Prompts that break the engine that took them. */
+    /** Prompts that break the engine that accepts them. */
     public final Set<String> poison = ConcurrentHashMap.newKeySet();
     /** Prompts whose answer is an error. */
     public final Set<String> refused = ConcurrentHashMap.newKeySet();
-    /** Milliseconds that an answer takes. */
+    /** Milliseconds of an answer. */
     public final AtomicLong answerMs = new AtomicLong();
-    /** Requests that a session takes at a time. */
+    /** Requests that a session holds at a time. */
     public final AtomicInteger capacity = new AtomicInteger(8);
 
-    /** Whether a session answers the latest request that it took first. */
+    /** Whether a session answers its latest request first. */
     public final AtomicBoolean latestFirst = new AtomicBoolean();
 
     private final Map<Integer, Runnable> answerActions = new ConcurrentHashMap<>();
@@ -42,12 +42,12 @@ public final class FakeScript {
     /** Requests cancelled because their session closed before they were answered. */
     public final AtomicInteger cancelled = new AtomicInteger();
 
-    /** Has something done when that many answers were given. */
+    /** Runs {@code action} after {@code number} answers. */
     public void onAnswer(int number, Runnable action) {
         answerActions.put(number, action);
     }
 
-    /** A log-probability that depends on every token before, on their order, and on the token: between -4 and 0. */
+    /** Returns a log-probability between -4 and 0 that depends on the token and on all tokens before it and their order. */
     public static float logprob(int[] before, int token) {
         int mixed = 31 * Arrays.hashCode(before) + token;
         mixed = (mixed ^ mixed >>> 16) * 0x7feb352d;
@@ -62,7 +62,7 @@ public final class FakeScript {
         }
     }
 
-    /** Computations in all. */
+    /** Returns the number of all computations. */
     public int computations() {
         return computed.values().stream().mapToInt(AtomicInteger::get).sum();
     }

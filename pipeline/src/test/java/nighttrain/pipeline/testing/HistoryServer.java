@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** Spark's history server as a process, over a directory of event logs. */
+/** Runs Spark's history server as a process over a directory of event logs. */
 public final class HistoryServer implements AutoCloseable {
     private static final Duration START = Duration.ofSeconds(60);
 
@@ -27,7 +27,7 @@ public final class HistoryServer implements AutoCloseable {
         this.address = "http://127.0.0.1:" + port;
     }
 
-    /** Starts one and does not wait for it. */
+    /** Starts a server and does not wait for it. */
     public static HistoryServer start(Path events) throws IOException {
         int port = freePort();
         List<String> command = new ArrayList<>();
@@ -40,7 +40,7 @@ public final class HistoryServer implements AutoCloseable {
                 "-Dspark.history.fs.logDirectory=" + events.toUri(),
                 "-Dspark.history.fs.update.interval=1s",
                 "-Dspark.history.ui.port=" + port,
-                "-Dspark.port.maxRetries=0", // it would take the next port, and tell nobody
+                "-Dspark.port.maxRetries=0", // else it silently takes the next port
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                 "org.apache.spark.deploy.history.HistoryServer"));
@@ -57,7 +57,7 @@ public final class HistoryServer implements AutoCloseable {
         }
     }
 
-    /** Where a page of an application is, once the server shows that application. */
+    /** Waits until the server shows an application, then returns the address of one of its pages. */
     public String page(String application, String page) throws InterruptedException {
         long deadline = System.nanoTime() + START.toNanos();
         while (!shows(application)) {

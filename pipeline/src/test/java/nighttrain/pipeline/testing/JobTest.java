@@ -31,7 +31,7 @@ import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What tests of jobs need: a model directory, an engine, an input and an output. */
+/** Base class of tests of jobs: provides a model directory, an engine, an input and an output. */
 public abstract class JobTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Duration POLL = Duration.ofMillis(10);
@@ -43,7 +43,7 @@ public abstract class JobTest {
     protected Path dir;
 
     protected SettingValues values;
-    /** What {@link #results} read since the last run; to read a table takes longer than most checks of it. */
+    /** What {@link #results} read since the last run: reading a table takes longer than most checks of it. */
     private List<Row> results;
 
     @BeforeEach
@@ -55,7 +55,7 @@ public abstract class JobTest {
         return dir.resolve("output");
     }
 
-    /** What is finished, while the results are not there. */
+    /** Returns the journal, which holds finished rows until the results are written. */
     protected Journal journal() {
         return JobFolder.of(output().toString(), new Configuration()).journal();
     }
@@ -73,11 +73,11 @@ public abstract class JobTest {
         try {
             return new GenerateJob(engines).run(spark, options(), ProgressListener.SILENT);
         } finally {
-            awaitTasks(); // where a job fails Spark has them killed, and does not wait for them
+            awaitTasks(); // when a job fails, Spark kills its tasks without waiting
         }
     }
 
-    /** Runs the job until that many answers more are there, then cancels it. */
+    /** Runs the job until it has {@code answers} more answers, then cancels it. */
     protected void runAndCancelAfter(int answers) {
         script().onAnswer(script().computations() + answers, this::cancel);
         assertThatThrownBy(this::run).hasStackTraceContaining("cancelled");
@@ -87,12 +87,12 @@ public abstract class JobTest {
         await("its tasks ended", () -> runningTasks() == 0);
     }
 
-    /** Returns when {@code reached} holds. */
+    /** Waits until {@code reached} returns true. */
     protected static void await(String moment, BooleanSupplier reached) {
         await(moment, PATIENCE, reached);
     }
 
-    /** The same of what takes longer. */
+    /** Waits for at most this long until {@code reached} returns true. */
     protected static void await(String moment, Duration atMost, BooleanSupplier reached) {
         long end = System.nanoTime() + atMost.toNanos();
         while (!reached.getAsBoolean()) {
@@ -101,7 +101,7 @@ public abstract class JobTest {
         }
     }
 
-    /** In a task, which does not end before the cancelling has reached it. */
+    /** Cancels from within a task, which does not end before the cancellation reaches it. */
     private void cancel() {
         spark.sparkContext().cancelAllJobs();
         try {
@@ -111,7 +111,7 @@ public abstract class JobTest {
         }
     }
 
-    /** Threads at work in Spark's own pool; its status tracker learns of tasks' beginnings and ends a moment later. */
+    /** Returns the active threads of Spark's task pool. Spark's status tracker learns of starts and ends of tasks later. */
     private static int runningTasks() {
         Source executor =
                 SparkEnv.get().metricsSystem().getSourcesByName("executor").head();
@@ -122,7 +122,7 @@ public abstract class JobTest {
         return (Integer) running;
     }
 
-    /** The results of the last run in the order in which they lie in the files. */
+    /** Returns the results of the last run in the order of the files. */
     protected List<Row> results() {
         if (results == null) {
             results =
@@ -135,7 +135,7 @@ public abstract class JobTest {
         assertThatThrownBy(this::run).isInstanceOf(UserError.class).hasMessage(message);
     }
 
-    /** Writes rows {@code (key, prompt)} as the input, in that many files. */
+    /** Writes rows {@code (key, prompt)} as the input, in this many files. */
     protected void input(int files, List<String> prompts) {
         List<Row> rows = IntStream.range(0, prompts.size())
                 .mapToObj(i -> RowFactory.create((long) i, prompts.get(i)))
@@ -151,7 +151,7 @@ public abstract class JobTest {
         return spark.createDataset(rows, Encoders.row(schema));
     }
 
-    /** {@code prompt 0}, {@code prompt 1}, ... */
+    /** Returns {@code prompt 0}, {@code prompt 1}, ... */
     protected static List<String> prompts(int count) {
         return IntStream.range(0, count).mapToObj(i -> "prompt " + i).toList();
     }

@@ -15,7 +15,7 @@ import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 
-/** See {@link PacedEngines}. */
+/** An engine of {@link PacedEngines}. */
 final class PacedEngine implements Engine {
     private final EnginePlan plan;
     private final List<PacedReplica> replicas;
@@ -52,7 +52,7 @@ final class PacedEngine implements Engine {
         private final List<GenerationRequest> taken = new ArrayList<>();
         private int inFlight;
 
-        /** Goes to the replica with the least to do, as in a real engine. */
+        /** Offers to the replica with the fewest requests, as in a real engine. */
         @Override
         public boolean offer(GenerationRequest request) {
             PacedReplica idlest = replicas.stream()

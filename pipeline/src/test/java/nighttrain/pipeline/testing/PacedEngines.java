@@ -12,13 +12,13 @@ import nighttrain.pipeline.host.EngineFactory;
 import org.apache.spark.SparkEnv;
 
 /**
- * Engines that take the time of a GPU without having one: a step lasts as long as it is told, and gives each of up to
- * {@code maxNumSeqs} sequences one token, of its prompt or of its output, which is the prompt again.
+ * Engines that take the time of a GPU without having one. A step lasts {@code stepMs} and gives each of up to {@code maxNumSeqs} sequences one token,
+ * of its prompt or of its output, which repeats the prompt.
  *
  * @param stepMs milliseconds of a step
- * @param side engines that stand side by side in one process, where there are not as many executors
+ * @param side engines side by side in one process, in place of as many executors
  * @param slowExecutor executor whose steps last longer
- * @param slowness how many times
+ * @param slowness how many times longer
  */
 public record PacedEngines(int stepMs, int side, String slowExecutor, int slowness) implements EngineFactory {
     @Override

@@ -19,7 +19,7 @@ import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.executor.request.GenerationRequest;
 
-/** A continuous batch whose steps end by the clock: one that comes late is made up for, as on a device that never waits. */
+/** A continuous batch whose steps end by the clock: it makes up for a late step, as on a device that never waits. */
 final class PacedReplica {
     private final int maxNumSeqs;
     private final Duration step;
@@ -82,7 +82,7 @@ final class PacedReplica {
         running.removeIf(sequence -> cancelled.contains(sequence.request));
     }
 
-    /** Takes a batch and another one that waits. */
+    /** Accepts requests for a running batch and for another that waits. */
     synchronized boolean offer(GenerationRequest request, Consumer<Generation> answer) {
         return inFlight() < 2 * maxNumSeqs && waiting.add(new Sequence(request, answer));
     }

@@ -17,21 +17,24 @@ import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.util.Progressable;
 import org.apache.spark.sql.SparkSession;
 
-/** Local files as a store, {@code store:/path}, that fills up, dawdles, or has objects in the place of files, as S3 does. */
+/** Local files as a store, {@code store:/path}, that fills up, is slow, or has objects in place of files, as S3 does. */
 public final class ScriptedStore extends RawLocalFileSystem {
     private static final Script SCRIPT = new Script();
 
-    /** How the store behaves; one for all, since Spark's tasks open file systems of their own. */
+    /** How the store behaves. All instances share one script, since Spark's tasks open file systems of their own. */
     public static final class Script {
         /** Bytes until it is full. */
         public final AtomicLong room = new AtomicLong();
-        /** Where there is no room at all, by a pattern of paths; null for nowhere. */
+        /** Pattern of paths that have no room at all; null for none. */
         public volatile String full;
-        /** Done before every flush, of that file. */
+        /** Runs before every flush and gets the file. */
         public volatile Consumer<Path> beforeFlush;
-        /** What is there only once it is closed cannot be flushed; a folder is renamed by copying one file after another. */
+        /**
+         * Whether files are objects: they cannot be flushed, they exist only once they are closed, and a folder is renamed by copying one file after
+         * another.
+         */
         public volatile boolean objects;
-        /** Who renames by copying dies at this file, by a pattern of its new path; null for nobody. */
+        /** Pattern of new paths at which a rename by copying dies; null for none. */
         public volatile String deadlyCopy;
 
         private void forget() {
@@ -43,14 +46,14 @@ public final class ScriptedStore extends RawLocalFileSystem {
         }
     }
 
-    /** Makes Spark know the store, which then does nothing special. */
+    /** Registers the store with Spark and resets its script. */
     public static Script in(SparkSession spark) {
         SCRIPT.forget();
         spark.sparkContext().hadoopConfiguration().set("fs.store.impl", ScriptedStore.class.getName());
         return SCRIPT;
     }
 
-    /** The place of local files in the store. */
+    /** Returns the URI of a local path in the store. */
     public static String uri(java.nio.file.Path path) {
         return "store:" + path;
     }

@@ -5,16 +5,16 @@ import org.apache.spark.sql.SparkSessionExtensions;
 import scala.Function1;
 import scala.runtime.BoxedUnit;
 
-/** One small Spark for all tests of a JVM: starting one takes seconds. Failed tasks are tried again, as on a cluster. */
+/** One small Spark for all tests of a JVM, since starting one takes seconds. Failed tasks are retried, as on a cluster. */
 public final class TestSpark {
     private TestSpark() {}
 
-    /** Takes queries as they are: to compile and replan those of many tiny jobs takes longer than all the rest. */
+    /** Returns a session that neither compiles nor replans queries: that would take longer than the many tiny jobs themselves. */
     public static SparkSession session() {
         return builder().getOrCreate();
     }
 
-    /** Its configuration, for tests that need more and a Spark of their own. */
+    /** Returns its configuration, for tests that need more and start a Spark of their own. */
     public static SparkSession.Builder builder() {
         return SparkSession.builder()
                 .master("local[2,3]")
@@ -28,7 +28,7 @@ public final class TestSpark {
                 .config("spark.plugins", "nighttrain.pipeline.engine.NightTrainPlugin");
     }
 
-    /** The same Spark with extensions, which compiles and replans queries as users' does. */
+    /** Returns the same Spark with extensions; it compiles and replans queries as users' Spark does. */
     public static SparkSession with(Function1<SparkSessionExtensions, BoxedUnit> extensions) {
         SparkSession usual = session();
         SparkSession.clearActiveSession();
@@ -41,7 +41,7 @@ public final class TestSpark {
         }
     }
 
-    /** The same Spark, which compiles and replans queries as users' does. */
+    /** Returns the same Spark; it compiles and replans queries as users' Spark does. */
     public static SparkSession compiling() {
         return compiling(session().newSession());
     }

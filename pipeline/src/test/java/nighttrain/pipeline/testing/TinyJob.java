@@ -5,11 +5,11 @@ import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.settings.Settings.LoadFormat;
 
-/** Settings of a job of a {@link TinyModel} that has all it needs in one folder: {@code model}, {@code input} and {@code output}. */
+/** Settings of a job with a {@link TinyModel}. One folder has all it needs: {@code model}, {@code input} and {@code output}. */
 public final class TinyJob {
     private TinyJob() {}
 
-    /** Writes the model, too. */
+    /** Writes the model and returns the settings. */
     public static SettingValues in(Path dir, int contextTokens) {
         return SettingValues.none()
                 .with(

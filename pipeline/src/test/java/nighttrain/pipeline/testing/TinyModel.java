@@ -10,12 +10,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A model directory with everything but weights: every byte of UTF-8 is a token, id 256 ends a text. */
+/** Writes a model directory without weights. Every byte of UTF-8 is a token; id 256 ends a text. */
 public final class TinyModel {
     public static final int CONTEXT_TOKENS = 64;
     public static final int END_TOKEN = 256;
 
-    /** A special token that ends nothing by itself. */
+    /** A special token that by itself does not end a text. */
     static final int TURN_TOKEN = 257;
 
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -30,12 +30,12 @@ public final class TinyModel {
 
     private TinyModel() {}
 
-    /** Writes one. */
+    /** Writes a model with a context of {@link #CONTEXT_TOKENS}. */
     public static Path in(Path dir) {
         return in(dir, CONTEXT_TOKENS);
     }
 
-    /** Writes one with a context of that many tokens. */
+    /** Writes a model with a context of this many tokens. */
     public static Path in(Path dir, int contextTokens) {
         try {
             Files.createDirectories(dir);
@@ -49,7 +49,7 @@ public final class TinyModel {
         }
     }
 
-    /** Gives one a layer that keeps a state, as Qwen 3.5's. */
+    /** Replaces the model's config by one with a layer that keeps a state, as in Qwen 3.5. */
     public static void ofStates(Path dir) {
         Map<String, Object> config = config(CONTEXT_TOKENS);
         config.put("model_type", "qwen3_5_text");
@@ -67,7 +67,7 @@ public final class TinyModel {
         }
     }
 
-    /** Writes one of the architecture and the tokenizer of {@code model}, with next to no weights. */
+    /** Writes a model with the architecture and the tokenizer of {@code model}, and tiny dimensions. */
     public static Path like(Path model, Path dir) {
         try {
             Files.createDirectories(dir);
@@ -140,7 +140,7 @@ public final class TinyModel {
         return token;
     }
 
-    /** GPT-2's printable characters for the 256 bytes: token id = byte. */
+    /** Returns GPT-2's printable characters for the 256 bytes: token id = byte. */
     private static Map<String, Integer> byteVocab() {
         Map<String, Integer> vocab = new LinkedHashMap<>();
         int next = 256;
