@@ -21,10 +21,9 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * Executors with paced engines and prompts of log-normal lengths; says how many tokens per second came of them, how many rows
- * each did, and how busy the healthy ones were in the last twentieth of the time. A small job before it has every engine open
- * and its code compiled. Arguments: scratch directory, Spark master, engines in all, rows per engine, how many times slower
- * executor 0 is, milliseconds of a step.
+ * Runs executors with paced engines on prompts of log-normal lengths. Prints tokens per second, rows of each executor, and how busy the healthy
+ * executors were in the last twentieth of the time. A small job before it opens every engine and compiles its code. Arguments: scratch directory,
+ * Spark master, engines in all, rows per engine, how many times slower executor 0 is, milliseconds of a step.
  */
 public final class Fleet {
     private static final int CONTEXT_TOKENS = 1024;
@@ -54,7 +53,7 @@ public final class Fleet {
         }
     }
 
-    /** Ids and lengths of so many prompts: log-normal, the same ones every time. */
+    /** Returns ids and log-normal lengths of {@code rows} prompts, the same on every call. */
     static Dataset<Row> lengths(SparkSession spark, long rows) {
         return spark.range(0, rows, 1, 4).selectExpr("id", "cast(least(500, 1 + 24 * exp(randn(7))) as int) as length");
     }
@@ -65,7 +64,7 @@ public final class Fleet {
 
     private GenerateReport run(String name, long rows) {
         Path input = dir.resolve(name);
-        // What begins alike would be brought together, whatever its length.
+        // Prompts begin differently, since those with a common prefix would share a task whatever their length.
         lengths(spark, rows)
                 .selectExpr("id", "substring(concat(md5(cast(id as string)), repeat('x', 500)), 1, length) as prompt")
                 .write()
@@ -125,7 +124,7 @@ public final class Fleet {
                 .collect(Collectors.joining(", "));
     }
 
-    /** Of the sequences that engines other than executor 0's, if there are any, could run in that time, those that they did. */
+    /** Returns the share of possible running sequences that were running in that time, on engines other than executor 0's, if there are any. */
     private double busy(Dataset<Row> samples, long fromMs, long toMs) {
         boolean one = isLocal() || engines == 1;
         List<Row> last = samples.filter(col("ms").gt(fromMs))

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@link Fleet} of one executor and of four, of four of which one is slow, and of 1 and 32 engines in one process. */
+/** Runs {@link Fleet} with one executor, with four, with four of which one is slow, and with 1 and 32 engines in one process. */
 @Tag("benchmark")
 class FleetBenchmark {
     private static final long MINUTES = 15;

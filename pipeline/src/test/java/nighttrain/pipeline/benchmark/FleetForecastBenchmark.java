@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@link nighttrain.pipeline.benchmark.Fleet} of 1, 2 and 4 executors, beside what the simulation of a plan says of it. */
+/** Runs {@link nighttrain.pipeline.benchmark.Fleet} with 1, 2 and 4 executors and compares it with the simulation that plans use. */
 @Tag("benchmark")
 class FleetForecastBenchmark {
     private static final int ROWS_PER_ENGINE = Integer.getInteger("fleet.rows", 390);
@@ -60,7 +60,7 @@ class FleetForecastBenchmark {
                 STEP_MS);
     }
 
-    /** The fleet's prompts, each byte a token, an answer of one token, and a step for each. */
+    /** Returns the fleet's prompts. Each byte is a token, each answer has one token, and each token takes a step. */
     private static List<Kind> kinds(int rows) {
         return nighttrain.pipeline.benchmark.Fleet.lengths(TestSpark.session(), rows).collectAsList().stream()
                 .mapToInt(row -> row.<Integer>getAs("length"))

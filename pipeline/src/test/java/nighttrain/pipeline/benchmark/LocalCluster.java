@@ -6,24 +6,24 @@ import java.nio.file.Path;
 import java.time.Duration;
 import org.apache.spark.sql.SparkSession;
 
-/** Spark for benchmarks in a process of their own; executors are processes too where the master is a {@code local-cluster}. */
+/** Starts Spark for benchmarks in a process of their own. With a {@code local-cluster} master, executors are processes too. */
 final class LocalCluster {
-    /** Of heap; the master names the same. */
+    /** Heap of an executor, which the master's URL repeats. */
     static final int EXECUTOR_MIB = 512;
 
     private static final Duration PATIENCE = Duration.ofMinutes(3);
 
     private LocalCluster() {}
 
-    /** Spark's home, which such executors ask for; it may be empty. */
+    /** Returns the SPARK_HOME that executor processes require; it may be empty. */
     static Path home(Path dir) throws IOException {
         return Files.createDirectories(dir.resolve("spark-home/jars")).getParent();
     }
 
-    /** An executor that comes late would find its share of a short run done. */
+    /** Waits for all executors: a late one would find its share of a short run done. */
     static void awaitExecutors(SparkSession spark, int executors) throws InterruptedException {
         long endNanos = System.nanoTime() + PATIENCE.toNanos();
-        // The driver is one of those that Spark lists.
+        // Spark's list includes the driver.
         while (!spark.sparkContext().isLocal()
                 && spark.sparkContext().statusTracker().getExecutorInfos().length <= executors) {
             if (System.nanoTime() > endNanos) {

@@ -24,15 +24,15 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * CPU time of every thread that only watches (sampler, heartbeats, progress, all of Spark's listeners, its UI with someone
- * looking every five seconds and Prometheus every fifteen, as the configuration that comes with it says) as a share of the
- * whole process, while the demo model answers its 500 prompts many times over: in a short run all of it runs for the first time.
+ * Measures the CPU time of all monitoring threads as a share of the whole process: sampler, heartbeats, progress, all of Spark's listeners, its UI
+ * with a viewer every five seconds, and Prometheus every fifteen, as in the configuration that comes with Prometheus. The demo model answers its 500
+ * prompts many times over, since in a short run all of that code runs for the first time.
  */
 @Tag("benchmark")
 class MetricsOverheadBenchmark {
     private static final int TIMES = Integer.getInteger("overhead.times", 12);
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
-    /** Beginnings of the names of our own threads, and of those of Spark that carry or show what ours tell. */
+    /** Prefixes of the names of our own threads, and of Spark's threads that carry or show our metrics. */
     private static final List<String> WATCHING = List.of(
             "night-train-metrics",
             "night-train-heartbeat",

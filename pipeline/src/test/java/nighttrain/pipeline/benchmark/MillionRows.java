@@ -15,7 +15,7 @@ import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.TinyJob;
 import org.apache.spark.sql.SparkSession;
 
-/** Sends rows through the pipeline with an engine that does nothing; arguments: scratch directory, rows. */
+/** Sends rows through the pipeline with an engine that does nothing. Arguments: scratch directory, rows. */
 public final class MillionRows {
     private static final int CONTEXT_TOKENS = 512;
     private static final int OUTPUT_TOKENS = 64;
@@ -59,7 +59,7 @@ public final class MillionRows {
                 rows, seconds, rows / seconds, Runtime.getRuntime().maxMemory() >> 20, peakHeapBytes() >> 20);
     }
 
-    /** Sum of the pools' peaks: never less than what was in use at once. */
+    /** Returns the sum of the pools' peaks, which is never less than the heap in use at any time. */
     private static long peakHeapBytes() {
         return ManagementFactory.getMemoryPoolMXBeans().stream()
                 .filter(pool -> pool.getType() == MemoryType.HEAP)

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@link MillionRows} in a process of its own with a heap of 1 GiB. */
+/** Runs {@link MillionRows} in a process of its own with a heap of 1 GiB. */
 @Tag("benchmark")
 class MillionRowsBenchmark {
     private static final long ROWS = 1_000_000;

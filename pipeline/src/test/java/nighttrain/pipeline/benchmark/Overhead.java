@@ -24,8 +24,8 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * Some rounds of the demo model, by jobs or by the engine alone; adds their output tokens/s, the first round's left out, to a file.
- * Arguments: scratch directory, that file, whose name is {@code jobs} or {@code bare}, the demo's folder, how often to ask each prompt.
+ * Runs rounds of the demo model, by jobs or by the engine alone, and appends the output tokens/s of all but the first to a file. Arguments: scratch
+ * directory, that file, whose name is {@code jobs} or {@code bare}, the demo's folder, how often to ask each prompt.
  */
 public final class Overhead {
     private static final int ROUNDS = 4;
@@ -76,7 +76,7 @@ public final class Overhead {
         return prompts;
     }
 
-    /** Without a prefix cache: jobs keep their engine, which would know the prompts of the round before. */
+    /** Turns the prefix cache off: jobs keep their engine, which would know the prompts of the previous round. */
     private GenerateOptions options(Path prompts) throws IOException {
         return GenerateOptions.of(SettingValues.none()
                 .with(Settings.MODEL, demo.resolve("model").toString())
@@ -95,7 +95,7 @@ public final class Overhead {
                 .outputPerS();
     }
 
-    /** The same prompts as token ids, all offered as fast as the engine takes them. */
+    /** Offers the same prompts as token ids, as fast as the engine accepts them. */
     private double bare(GenerateOptions options) throws InterruptedException {
         Path model = Path.of(options.model());
         try (Checkpoint checkpoint = Checkpoints.open(model);
@@ -104,7 +104,7 @@ public final class Overhead {
                 Engine.Session session = engine.session()) {
             List<GenerationRequest> requests = requests(options, tokenizer);
             long start = System.nanoTime();
-            long tokens = 0; // of results, as a job counts them: the engine also counts the end tokens that it drops
+            long tokens = 0; // of results, as in a job: the engine also counts the end tokens that it drops
             int next = 0;
             while (next < requests.size() || session.inFlight() > 0) {
                 while (next < requests.size() && session.offer(requests.get(next))) {

@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Runs a main class in a process with a heap of its own, and fails where that fails. */
+/** Runs a main class in a process with a heap of its own; fails if the process fails. */
 final class OwnProcess {
     private OwnProcess() {}
 
@@ -33,7 +33,7 @@ final class OwnProcess {
         assertThat(started.waitFor()).isZero();
     }
 
-    /** Line by line as they come: what it inherited, Surefire would take for a damaged message and keep back. */
+    /** Copies the output line by line: Surefire would treat inherited output as a damaged message and hold it back. */
     private static void tell(Process process) throws IOException {
         try (BufferedReader lines = process.inputReader()) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {

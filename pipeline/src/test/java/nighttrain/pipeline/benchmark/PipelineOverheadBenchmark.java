@@ -14,10 +14,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What the pipeline costs: output tokens/s of jobs over those of the bare engine on the same requests. Each has a process of its own, since
- * one that held both would hold the keys and values of two engines; they take turns, and so does who begins. Of each process the first
- * round is left out, in which its code is compiled. {@code -Doverhead.times=4}: each of the demo's 500 prompts four times, with its
- * number before it; {@code -Doverhead.heap=3g}.
+ * Measures the cost of the pipeline: output tokens/s of jobs over those of the bare engine on the same requests. Each runs in a process of its own,
+ * since one process would hold the keys and values of two engines. The two take turns and alternate in who begins. The first round of each process is
+ * left out, since its code is compiled in it. {@code -Doverhead.times=4}: each of the demo's 500 prompts four times, with its number before it;
+ * {@code -Doverhead.heap=3g}.
  */
 @Tag("benchmark")
 class PipelineOverheadBenchmark {

@@ -19,8 +19,8 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * Plans a run over many rows, from their files to the tasks that would compute them, with executors in other processes, and
- * says what the driver holds in the end. Arguments: scratch directory, rows.
+ * Plans a run over many rows, from their files to the tasks that would compute them, with executors in other processes, and prints the driver's final
+ * heap use. Arguments: scratch directory, rows.
  */
 public final class PlanningHeap {
     private static final int MAX_NUM_SEQS = 256;
@@ -74,7 +74,7 @@ public final class PlanningHeap {
                 .partition(prompts);
     }
 
-    /** After a full collection. */
+    /** Returns the heap in use after a full collection. */
     private static long heapInUse() {
         System.gc();
         return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@link PlanningHeap} in a process of its own with a heap of 512 MiB. */
+/** Runs {@link PlanningHeap} in a process of its own with a heap of 512 MiB. */
 @Tag("benchmark")
 class PlanningHeapBenchmark {
     private static final long MINUTES = 90;

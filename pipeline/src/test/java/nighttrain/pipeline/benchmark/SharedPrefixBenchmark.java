@@ -34,8 +34,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Six questions about each of 70 tickets, shuffled, on four real engines one after another: the share of prompt tokens found
- * in the prefix cache when engines get quarters of the input, and when they get the order's tasks in turn.
+ * Measures the share of prompt tokens found in the prefix cache for six questions about each of 70 tickets, shuffled, on four real engines one after
+ * another. Engines first get quarters of the input, then the partition plan's tasks in turn.
  */
 @Tag("benchmark")
 class SharedPrefixBenchmark {

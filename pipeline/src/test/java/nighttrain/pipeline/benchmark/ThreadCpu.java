@@ -10,7 +10,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import nighttrain.pipeline.monitor.PeriodicTask;
 
-/** CPU time of every thread that lives meanwhile, by name without numbers; a thread's last tenth of a second may be missed. */
+/** Measures the CPU time of every thread that runs meanwhile, by name without numbers; may miss a thread's last tenth of a second. */
 final class ThreadCpu implements AutoCloseable {
     private record Used(String name, long beforeNanos, long nanos) {}
 
@@ -40,7 +40,7 @@ final class ThreadCpu implements AutoCloseable {
         first = false;
     }
 
-    /** Seconds by name. */
+    /** Returns seconds by thread name. */
     Map<String, Double> seconds() {
         look();
         Map<String, Double> seconds = new TreeMap<>();
@@ -50,7 +50,7 @@ final class ThreadCpu implements AutoCloseable {
         return seconds;
     }
 
-    /** Seconds of the whole process, the compiler and the garbage collector included. */
+    /** Returns seconds of the whole process, including the compiler and the garbage collector. */
     double processSeconds() {
         return (process.getProcessCpuTime() - processBeforeNanos) / 1e9;
     }
