@@ -9,7 +9,7 @@ import nighttrain.pipeline.label.GoldMetrics.OfLabel;
 import org.junit.jupiter.api.Test;
 
 class GoldMetricsTest {
-    /** a: 3 of 5 right, 1 abstained; b: 4 of 4 right; c: never right, and one row; d: occurs nowhere. */
+    /** Label a: 3 of 5 right, 1 abstained; b: 4 of 4 right; c: its one row is wrong; d: does not occur. */
     private final GoldMetrics metrics = new GoldMetrics(
             List.of("a", "b", "c", "d"),
             new long[][] {{3, 1, 0, 0}, {0, 4, 0, 0}, {1, 0, 0, 0}, {0, 0, 0, 0}},

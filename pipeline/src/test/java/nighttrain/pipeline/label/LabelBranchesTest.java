@@ -29,7 +29,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a plan is told of a row's requests, beside the tokens of the requests themselves. */
+/** Tests what a plan knows of a row's requests in addition to the requests' tokens. */
 class LabelBranchesTest {
     private static final List<String> LABELS = List.of("outage", "out", "billing");
     private static final String TEXT = "no light since this morning";
@@ -76,7 +76,7 @@ class LabelBranchesTest {
         assertThat(new Prompts().branches()).containsExactly(Branch.PROMPT);
     }
 
-    /** The branches, each of which its request agrees with to the token. */
+    /** Returns the branches, after checking each against its request to the token. */
     private List<Branch> branchesAsRequested() throws Exception {
         PromptText text = text();
         RowKind kind = kind(text);

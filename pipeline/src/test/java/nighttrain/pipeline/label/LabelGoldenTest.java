@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Whole label jobs on the real engine beside what transformers computes label by label ({@code notebooks/label_golden.py}). */
+/** Compares whole label jobs on the real engine with what transformers computes label by label ({@code notebooks/label_golden.py}). */
 @Timeout(180)
 class LabelGoldenTest {
     private static final Path ROOT = Path.of(System.getProperty("nighttrain.root"));
@@ -77,7 +77,7 @@ class LabelGoldenTest {
                 double[] expected = numbers(set.get("probabilities").get(i));
                 for (int label = 0; label < expected.length; label++) {
                     assertThat(found[label]).as(name).isCloseTo(expected[label], within(MOST_DIFFERENCE));
-                    // Small ones, too: long labels are improbable.
+                    // Small probabilities are compared too, since long labels are improbable.
                     assertThat(Math.log(found[label])).as(name).isCloseTo(Math.log(expected[label]), within(1e-4));
                 }
             }

@@ -29,13 +29,13 @@ import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Label jobs on an engine whose scores are known; every byte is a token, so a label has as many tokens as bytes. */
+/** Runs label jobs on an engine whose scores are known. Every byte is a token, so a label has as many tokens as bytes. */
 class LabelJobTest extends JobTest {
     private static final int ROWS = 30;
     private static final int CONTEXT_TOKENS = 600;
     private static final List<String> LABELS = List.of("outage", "out", "billing", "bill", "größe");
 
-    /** Without labels. */
+    /** The settings without labels. */
     private SettingValues base;
 
     @BeforeEach
@@ -76,7 +76,7 @@ class LabelJobTest extends JobTest {
             assertThat(row.<Integer>getAs("prompt_tokens")).isEqualTo(bytes(prompt).length);
             assertThat(row.<Integer>getAs("output_tokens")).isZero();
         }
-        // "out" and "bill" end on the ways of others, so there are three ways: to outage, billing and größe.
+        // "out" and "bill" are prefixes of others, so there are three paths: to outage, billing and größe.
         assertThat(script().computations()).isEqualTo(3 * ROWS);
     }
 
@@ -149,7 +149,7 @@ class LabelJobTest extends JobTest {
         agrees(results().get(1), softmax(sums("<system>Be brief.<user>prompt 1<assistant>", "", 0)));
     }
 
-    /** Examples come after a row's system message. */
+    /** The examples follow the system message of a row. */
     @Test
     void conversationsOfATableAreGoneOnWith() throws IOException {
         List<Row> rows = IntStream.range(0, 3)
@@ -296,7 +296,7 @@ class LabelJobTest extends JobTest {
                         + "; set these back to go on with it, use --overwrite to delete it and start anew, or choose another --output)");
     }
 
-    /** From a table that is no Parquet, whose rows a job keeps. */
+    /** The table is not Parquet, so the job keeps its rows. */
     @Test
     void goldAndReviewMayChangeWhereRowsStay() throws IOException {
         List<Row> rows = IntStream.range(0, ROWS)
@@ -359,7 +359,7 @@ class LabelJobTest extends JobTest {
         assertThat(results()).hasSize(ROWS).allMatch(row -> row.getAs("label") != null);
     }
 
-    /** One of its requests is enough. */
+    /** One deadly request is enough to quarantine its row. */
     @Test
     void aRowThatKillsItsExecutorIsQuarantined() {
         input(1, prompts(ROWS));
@@ -460,7 +460,7 @@ class LabelJobTest extends JobTest {
         assertThat(output()).doesNotExist();
     }
 
-    // --- What the engine says, summed label by label ---
+    // --- Expected scores, summed label by label ---
 
     private static void agrees(Row row, double[] expected) {
         Map<Object, Object> found = row.getJavaMap(row.fieldIndex("probabilities"));

@@ -25,7 +25,7 @@ class LabelTrieTest {
 
     @Test
     void aRequestForEachWayThatGoesOn() {
-        // 1-2-3, 1-2-4 and 1 share a way; 1-5-6 leaves it; 8 needs none of its own.
+        // 1-2-3, 1-2-4 and 1 share a path; 1-5-6 branches off; 8 needs no path of its own.
         LabelTrie trie =
                 LabelTrie.of(List.of(List.of(1, 2, 3), List.of(1, 2, 4), List.of(1), List.of(1, 5, 6), List.of(8)));
         assertThat(trie.requests())
