@@ -8,7 +8,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Delta, where the build has it: {@code mvn verify -Pdelta}. */
+/** Tests Delta where the build has it: {@code mvn verify -Pdelta}. */
 @EnabledIf("isThere")
 class DeltaTest extends LakeTest {
     private static final String EXTENSION = "io.delta.sql.DeltaSparkSessionExtension";
@@ -29,7 +29,7 @@ class DeltaTest extends LakeTest {
                 EXTENSION,
                 "spark.sql.catalog.spark_catalog",
                 "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-                "spark.databricks.delta.snapshotPartitions", // of its fifty, for logs of five files
+                "spark.databricks.delta.snapshotPartitions", // instead of fifty, for logs of five files
                 "1",
                 "spark.sql.warehouse.dir",
                 warehouse.toString());
@@ -68,7 +68,7 @@ class DeltaTest extends LakeTest {
         return "1";
     }
 
-    /** The first version is that of the empty table. */
+    /** Does not count the first version, which is the empty table's. */
     @Override
     long commits(String table) {
         return spark.sql("DESCRIBE HISTORY " + table).filter("version > 0").count();

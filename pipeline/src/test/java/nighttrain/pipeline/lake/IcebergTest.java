@@ -8,7 +8,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Iceberg, where the build has it: {@code mvn verify -Pspark-4.1,iceberg}, also of 3.5 and 4.0. */
+/** Tests Iceberg where the build has it: {@code mvn verify -Pspark-4.1,iceberg}, also for 3.5 and 4.0. */
 @EnabledIf("isThere")
 class IcebergTest extends LakeTest {
     private static final String EXTENSION = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions";
@@ -33,7 +33,7 @@ class IcebergTest extends LakeTest {
                 "hadoop",
                 "spark.sql.catalog.lake.warehouse",
                 warehouse.toString(),
-                "spark.sql.catalog.lake.cache-enabled", // else a table that another process fills is seen as it was
+                "spark.sql.catalog.lake.cache-enabled", // else writes of other processes are not seen
                 "false");
         startSpark(conf);
     }
@@ -73,7 +73,7 @@ class IcebergTest extends LakeTest {
                 .toString();
     }
 
-    /** The first snapshot is that of the empty table. */
+    /** Does not count the first snapshot, which is the empty table's. */
     @Override
     long commits(String table) {
         return spark.sql("SELECT snapshot_id FROM " + table + ".snapshots").count() - 1;

@@ -11,11 +11,11 @@ import nighttrain.pipeline.testing.TinyJob;
 import nighttrain.pipeline.testing.TinyModel;
 import org.apache.spark.sql.SparkSession;
 
-/** A process with the job of a {@link LakeTest}, to be killed. */
+/** Main class of a process that runs the job of a {@link LakeTest} and is killed. */
 final class LakeChild {
     private LakeChild() {}
 
-    /** {@code FOLDER TABLE [conf key, value]...}. */
+    /** Arguments: {@code FOLDER TABLE [conf key, value]...}. */
     public static void main(String[] arguments) {
         SparkSession.Builder builder = TestSpark.builder();
         for (int i = 2; i < arguments.length; i += 2) {

@@ -29,35 +29,35 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Tables of a format with commits, by its real library: read as input, filled with results. */
+/** Reads input from and writes results to tables of a format with commits, by the format's own library. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 abstract class LakeTest extends JobTest {
     private static final int ROWS = 12;
-    /** In a process of its own, beside other builds. */
+    /** Limit for the start of Spark in a process of its own, beside other builds. */
     private static final Duration START_OF_A_SPARK = Duration.ofMinutes(4);
 
-    /** As {@code --format} has it. */
+    /** Returns the name of the format in {@code --format}. */
     abstract String format();
 
-    /** The conf of a session that knows the format. */
+    /** Returns the conf of a session that knows the format. */
     abstract Map<String, String> conf();
 
-    /** How SQL calls a table that is not there yet, and that other processes find, too. */
+    /** Returns the SQL name of a table that does not exist yet and that other processes can find too. */
     abstract String newTable();
 
-    /** How SQL calls a table with rows {@code (key, prompt)}, as many as there are commits of it times three; from commit 1 on. */
+    /** Creates a table for rows {@code (key, prompt)} and returns its SQL name. Each commit from 1 on adds three rows. */
     abstract String inputTable();
 
-    /** Where that lies. */
+    /** Returns the path of an input table. */
     abstract Path pathOf(String inputTable);
 
-    /** The version with the first commit, as Spark's {@code versionAsOf} has it. */
+    /** Returns the version of the first commit, in the form of Spark's {@code versionAsOf}. */
     abstract String firstVersion(String inputTable);
 
-    /** How often rows came into a table. */
+    /** Returns the number of commits to a table after the one that creates it. */
     abstract long commits(String table);
 
-    /** Instead of the session of all other tests. */
+    /** Stops the session of all other tests and starts Spark with {@code conf}. */
     static void startSpark(Map<String, String> conf) {
         TestSpark.session().stop();
         SparkSession.Builder builder = TestSpark.builder();
@@ -136,7 +136,7 @@ abstract class LakeTest extends JobTest {
         assertThat(spark.read().table(table).count()).isEqualTo(2 * ROWS);
     }
 
-    /** The kill comes while the table's commit is under way, which it takes a second for. */
+    /** The process is killed during the table's commit, which takes a second. */
     @Test
     void aRunKilledBetweenResultsAndCommitIsEndedByTheNext() throws Exception {
         String table = newTable();
@@ -180,7 +180,7 @@ abstract class LakeTest extends JobTest {
         assertThat(commits(table)).isEqualTo(1);
         assertEveryIdOnce(table, ROWS);
 
-        // Computed again by the user's wish, the same rows are others.
+        // The user has the rows computed again: they count as new rows and are appended.
         values = values.with(Settings.OVERWRITE, true);
         run();
         assertThat(commits(table)).isEqualTo(2);
@@ -218,7 +218,7 @@ abstract class LakeTest extends JobTest {
         assertThat(output()).doesNotExist();
     }
 
-    /** Deletes it, as another process would. */
+    /** Deletes the table, as another process would. */
     abstract void drop(String table);
 
     private List<String> texts(String input, String output) {
