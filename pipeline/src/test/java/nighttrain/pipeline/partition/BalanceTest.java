@@ -7,7 +7,7 @@ import java.util.Random;
 import nighttrain.pipeline.partition.RowSimulation.Outcome;
 import org.junit.jupiter.api.Test;
 
-/** How a run ends, simulated with the order's own decisions: no engine, no Spark, no clock. */
+/** Simulates how a run ends, with the partition plan's own decisions: no engine, no Spark, no clock. */
 class BalanceTest {
     private static final double LAST = 0.05;
     private static final int[] ONE_IS_SLOW = {1, 1, 1, 4};

@@ -13,7 +13,7 @@ import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Fleets whose times can be told by hand, and a large one. */
+/** Simulates fleets whose times can be computed by hand, and a large one. */
 @Timeout(30)
 class FleetSimulationTest {
     private static final int SEQUENCES = 64;
@@ -74,7 +74,7 @@ class FleetSimulationTest {
         double spread = work(cuts) / 4;
         double late = FleetSimulation.run(new Fleet(4, SLOTS, SEQUENCES, 0.1, spread, 0, 1, 0, 0), cuts)
                 .seconds();
-        // They come after 0, 1/4, 1/2 and 3/4 of the spread: 3/8 of it on average.
+        // Executors start after 0, 1/4, 1/2 and 3/4 of the spread: 3/8 of it on average.
         assertThat(late).isCloseTo(work(cuts) / 4 + spread * 3 / 8, within(0.08 * late));
     }
 
@@ -98,7 +98,7 @@ class FleetSimulationTest {
         return TaskPartitions.of(kinds(rows), executors, SLOTS, SEQUENCES);
     }
 
-    /** Log-normal lengths; an output token is a step of 50 ms, and a full engine has 64 of them. */
+    /** Returns rows of log-normal lengths; an output token takes a step of 50 ms, and a full engine computes 64 of them in a step. */
     private static List<Kind> kinds(double rows) {
         Random random = new Random(7);
         return IntStream.range(0, 500)

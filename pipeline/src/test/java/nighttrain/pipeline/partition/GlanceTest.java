@@ -31,7 +31,7 @@ import org.apache.spark.sql.Encoders;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What is known of a job before its engines open, and what they make of it. */
+/** Tests what is known of a job before its engines open, and the plans that engines make from it. */
 class GlanceTest extends JobTest {
     private static final HardwareProfile A100 = new HardwareProfile(
             "A100 40 GiB", 40L << 30, 1.5e12, 300e12, 1, 0.85, 40e-6, new AllReduceLatency(Map.of()), 2);

@@ -38,7 +38,8 @@ class PartitionPlanTest {
         List<Row> tasks = tasks(prompts);
         assertThat(tasks.size()).isGreaterThan(8);
         assertThat(tasks.stream().mapToLong(row -> row.getLong(1)).sum()).isEqualTo(2000);
-        // Prompts of about one length are mixed: a task may begin with a longer one than its predecessor ended with.
+        // Prompts of similar length are mixed: the first prompt of a task may be longer than the last one of the task
+        // before.
         for (int next = 1; next < tasks.size(); next++) {
             assertThat(tasks.get(next).<Integer>getAs("longest"))
                     .isLessThan(2 * tasks.get(next - 1).<Integer>getAs("shortest") + 64);
@@ -51,7 +52,7 @@ class PartitionPlanTest {
 
     @Test
     void whatBeginsAlikeGoesToOneTask() {
-        // 200 documents with ten questions each, in no order.
+        // 200 documents with ten questions each, in no particular order.
         Dataset<Row> prompts =
                 prompts(2000, "concat(repeat(sha2(cast(position * 7919 % 200 as string), 256), 4), uuid())");
         long documents = dealt(prompts)
@@ -64,7 +65,7 @@ class PartitionPlanTest {
 
     @Test
     void aGroupThatIsTooLargeForATaskIsCut() {
-        // Every other prompt is about the same document.
+        // Every second prompt is about the same document.
         Dataset<Row> prompts = prompts(
                 4000,
                 "concat(repeat(sha2(cast(if(position % 2 = 0, -1, position * 7919 % 200) as string), 256), 4),"
@@ -73,7 +74,7 @@ class PartitionPlanTest {
         assertThat(tasks).allMatch(task -> task.getLong(1) < 600);
     }
 
-    /** The engine is sized for them. */
+    /** The mean lengths size the engine. */
     @Test
     void aSurveyTellsTheMeanLengths() {
         assertThat(order(prompts(2000, "repeat('four', if(position % 2 = 0, 100, 300))"))
@@ -100,7 +101,7 @@ class PartitionPlanTest {
         return order(prompts).partition(prompts).withColumn("task", spark_partition_id());
     }
 
-    /** Per task: its number, rows, longest and shortest prompt. */
+    /** Returns, per task, its number, its rows, and its longest and shortest prompt. */
     private List<Row> tasks(Dataset<Row> prompts) {
         return dealt(prompts)
                 .selectExpr("task", "length(prompt) as chars")

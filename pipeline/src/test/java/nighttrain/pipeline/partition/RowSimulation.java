@@ -11,13 +11,13 @@ import java.util.stream.IntStream;
 import nighttrain.pipeline.partition.PartitionPlan.TaskOf;
 
 /**
- * Engines that take steps, fed by tasks as Spark and the feeder do it, with the task of every prompt as {@link PartitionPlan} has
- * it. A step gives each running sequence a token; a slow engine takes one step while the others take several.
+ * Simulates engines step by step. Tasks feed them as Spark and the feeder do, with each prompt in its task of {@link PartitionPlan}. A step gives
+ * each running sequence a token; a slow engine takes one step while the others take several.
  */
 final class RowSimulation {
-    /** From a task's end to the next one's first prompt, in steps: Spark's doing. */
+    /** Steps from a task's end to the next task's first prompt, which Spark takes. */
     private static final int LAUNCH_STEPS = 2;
-    /** As the feeder has it. */
+    /** Offers that the feeder makes at once. */
     private static final int OFFERS_AT_ONCE = 64;
 
     private final Random random = new Random(1);
@@ -28,7 +28,7 @@ final class RowSimulation {
     private final int[] outputs;
     private final int taskCount;
 
-    /** What came of it; {@code busy}: share of the sequences that healthy engines could run, per step. */
+    /** The outcome; {@code busy}: per step, the share of possible sequences that run on healthy engines. */
     record Outcome(int tasks, List<Double> busy) {
         int steps() {
             return busy.size();
@@ -44,8 +44,8 @@ final class RowSimulation {
     }
 
     /**
-     * @param estimates tokens of every prompt, as the order sees them
-     * @param outputs steps that each takes
+     * @param estimates tokens of every prompt, as the partition plan estimates them
+     * @param outputs steps that each prompt takes
      * @param slowness steps that pass while an engine takes one
      */
     RowSimulation(long[] estimates, int[] outputs, Slots slots, int... slowness) {
@@ -74,7 +74,7 @@ final class RowSimulation {
         List<Double> busy = new ArrayList<>();
         for (int step = 0; engines.stream().anyMatch(Engine::hasWork) || !tasks.isEmpty(); step++) {
             int now = step;
-            for (int round = 0; round < slots.perEngine(); round++) { // as Spark: one task to each executor in turn
+            for (int round = 0; round < slots.perEngine(); round++) { // as Spark: each executor gets one task in turn
                 engines.forEach(engine -> engine.takeTask(now));
             }
             engines.forEach(engine -> engine.feed(now));
@@ -136,8 +136,8 @@ final class RowSimulation {
         }
 
         void feed(int now) {
-            // Tasks are threads: which of them finds room in the engine first is chance. (Their sessions share it more
-            // evenly.)
+            // Tasks are threads, so it is random which of them finds room in the engine first. (Real sessions share
+            // room more evenly.)
             Collections.shuffle(mine, random);
             mine.stream().filter(slot -> now >= slot.freeFrom).forEach(this::offer);
             while (running.size() < slots.maxNumSeqs() && !waiting.isEmpty()) {

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A fleet simulated by tasks, beside the same one simulated row by row and step by step. */
+/** Compares a fleet simulated by tasks with the same fleet simulated row by row and step by step. */
 @Timeout(60)
 class TaskPartitionsTest {
     private static final int SEQUENCES = 64;
@@ -28,7 +28,7 @@ class TaskPartitionsTest {
         "4, 8000, 1, 0.05",
         "4, 500, 1, 0.05",
         "8, 2000, 1, 0.05",
-        "4, 8000, 4, 0.06" // the slow one gets the longest rows, the worst that can be
+        "4, 8000, 4, 0.06" // the slow one gets the longest rows: the worst case
     })
     void tasksTakeAsLongAsTheirRows(int executors, int rowsPerExecutor, int slownessOfOne, double within) {
         int[] lengths = logNormal(executors * rowsPerExecutor);
@@ -48,7 +48,7 @@ class TaskPartitionsTest {
         assertThat(forecast / steps).isCloseTo(1, within(within));
     }
 
-    /** A step is a second: a row of n tokens takes n, and a full engine does 64 at a time. */
+    /** Returns tasks for steps of one second: a row of n tokens takes n seconds, and a full engine computes 64 rows at a time. */
     private static List<TaskPartition> cuts(int[] lengths, int executors) {
         List<Kind> kinds = IntStream.of(lengths)
                 .mapToObj(tokens -> new Kind(tokens, 1, (double) tokens / SEQUENCES, tokens))
