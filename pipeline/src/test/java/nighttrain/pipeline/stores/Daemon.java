@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 
 /** A real server in a JVM of its own. */
 final class Daemon implements AutoCloseable {
-    /** A guard against what never starts: a namenode takes 8 s of a processor, beside three others and a build. */
+    /** A limit for hangs only: a namenode takes 8 s of a processor, beside three others and a build. */
     private static final long START_S = 300;
 
     private final Process process;
@@ -25,7 +25,7 @@ final class Daemon implements AutoCloseable {
         this.log = log;
     }
 
-    /** Starts {@code main} with {@code classPath}; what it says goes to {@code log}. */
+    /** Starts {@code main} with {@code classPath}; its output goes to {@code log}. */
     static Daemon start(Path log, String classPath, String main, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -46,7 +46,7 @@ final class Daemon implements AutoCloseable {
         }
     }
 
-    /** A server that the build put there. */
+    /** Returns the path of a server's jar that the build fetched. */
     static String jar(String name) {
         Path jar = Path.of("target", "stores", name).toAbsolutePath();
         if (!Files.exists(jar)) {
@@ -67,7 +67,7 @@ final class Daemon implements AutoCloseable {
         }
     }
 
-    /** Waits until {@code ready} neither throws nor says no. */
+    /** Waits until {@code ready} returns true; an exception counts as not ready. */
     void await(Callable<Boolean> ready) {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_S);
         Exception last = null;
@@ -84,7 +84,7 @@ final class Daemon implements AutoCloseable {
         throw new IllegalStateException("server did not start: " + said(), last);
     }
 
-    /** Waits until it has ended. */
+    /** Waits for its end; fails if its exit code is not 0. */
     void awaitEnd() {
         try {
             if (!process.waitFor(START_S, TimeUnit.SECONDS) || process.exitValue() != 0) {

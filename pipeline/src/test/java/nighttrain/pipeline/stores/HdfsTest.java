@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** On HDFS: what was flushed survives a kill at once, under the dead writer's lease. */
+/** Tests HDFS: flushed rows survive a kill and are readable at once, under the dead writer's lease. */
 class HdfsTest extends StoreTest {
     private static Hdfs hdfs;
 

@@ -7,11 +7,11 @@ import nighttrain.io.rows.ResultRow;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
-/** A process that journals a row every millisecond until it is killed, and tells how many it appended. */
+/** Main class of a process that journals a row every millisecond until it is killed, and prints the number of each row. */
 final class JournalChild {
     private JournalChild() {}
 
-    /** {@code FOLDER [conf key, value]...}. */
+    /** Arguments: {@code FOLDER [conf key, value]...}. */
     public static void main(String[] arguments) throws IOException, InterruptedException {
         Configuration conf = new Configuration();
         for (int i = 1; i < arguments.length; i += 2) {

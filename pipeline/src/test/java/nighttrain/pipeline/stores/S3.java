@@ -22,7 +22,7 @@ final class S3 implements AutoCloseable {
                 dir.resolve("s3proxy.properties"),
                 "s3proxy.authorization=none\ns3proxy.ignore-unknown-headers=true\ns3proxy.endpoint=" + endpoint
                         + "\njclouds.provider=transient\njclouds.identity=x\njclouds.credential=y\n");
-        // Alone on its class path: it brings all it needs.
+        // It is alone on its class path, since its jar has all it needs.
         server = Daemon.start(
                 dir.resolve("s3proxy.log"),
                 Daemon.jar("s3proxy.jar"),
@@ -38,7 +38,7 @@ final class S3 implements AutoCloseable {
                 == 200);
     }
 
-    /** How Hadoop reaches it. */
+    /** Returns the conf by which Hadoop reaches it. */
     Map<String, String> conf() {
         return Map.of(
                 "fs.s3a.endpoint", endpoint,

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** On an S3-compatible store: nothing can be appended to, so a kill loses what the open file has. */
+/** Tests an S3-compatible store: its objects cannot be appended to, so a kill loses the rows of the open file. */
 class S3Test extends StoreTest {
     private static S3 s3;
 

@@ -36,19 +36,19 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Input, journal and output on a real store. */
+/** Tests a job whose input, journal and output are on a real store. */
 @Tag("stores")
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 abstract class StoreTest extends JobTest {
     static final int ROWS = 200;
 
-    /** A folder that nothing is in. */
+    /** Returns an empty folder. */
     abstract String folder();
 
-    /** What Hadoop must know to get there. */
+    /** Returns the conf by which Hadoop reaches the store. */
     abstract Map<String, String> conf();
 
-    /** Seconds of rows that a kill may lose. */
+    /** Returns the seconds of rows that a kill may lose. */
     abstract double atRiskS();
 
     @BeforeEach
@@ -128,11 +128,11 @@ abstract class StoreTest extends JobTest {
         assertThat(rows)
                 .containsExactlyElementsOf(
                         LongStream.range(0, rows.size()).boxed().toList());
-        // A row takes a millisecond at least, so that many rows are that many seconds at most.
+        // A row takes at least a millisecond, so a second has at most 1000 rows.
         assertThat(appended - rows.size()).isLessThanOrEqualTo((long) (1000 * atRiskS()));
     }
 
-    /** How many rows a process journaled before it was killed. */
+    /** Returns how many rows a process journaled before it was killed. */
     private long journalAndDie() throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(
                 java.nio.file.Path.of(System.getProperty("java.home"), "bin", "java")
