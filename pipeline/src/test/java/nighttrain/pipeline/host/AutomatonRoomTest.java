@@ -53,7 +53,7 @@ class AutomatonRoomTest {
         assertThat(room.enter(large, false)).isFalse();
     }
 
-    /** What holds the room may wait for this session's rows. */
+    /** A session without rows may enter, since the rows that hold the room may be waiting for its rows. */
     @Test
     void aSessionWithoutRowsGetsInBesideTheOthersOneAtATime() {
         TokenAutomaton beyond = automaton(9_000);
@@ -98,7 +98,7 @@ class AutomatonRoomTest {
                 List.of());
     }
 
-    /** Takes all, and answers them in order. */
+    /** Accepts every request and answers them in order. */
     private static final class Answering implements Engine.Session {
         private final Queue<Long> ids = new ArrayDeque<>();
 

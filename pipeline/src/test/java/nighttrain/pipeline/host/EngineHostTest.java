@@ -95,7 +95,7 @@ class EngineHostTest {
         later.get(10, TimeUnit.SECONDS).close();
     }
 
-    /** On GPUs the memory that an open engine holds would be missing from the plan of the next. */
+    /** An idle engine is closed, since on GPUs the plan of the next would lack the memory that it holds. */
     @Test
     void aCheckTrustsTheEngineThatIsOpenAndClosesAnIdleOtherOne() throws InterruptedException {
         RunContext one = run("a");
@@ -110,7 +110,7 @@ class EngineHostTest {
         assertThat(engines.script().closed).hasValue(1);
     }
 
-    /** Loading takes seconds to minutes, in which a job reads its input. */
+    /** A check does not wait for weights: loading takes seconds to minutes, in which a job reads its input. */
     @Test
     void aCheckWaitsForThePlanOfAnEngineThatOpensAndNotForItsWeights() throws Exception {
         RunContext run = run("a");
@@ -158,7 +158,7 @@ class EngineHostTest {
         Assertions.assertThatThrownBy(() -> opener.get(10, TimeUnit.SECONDS)).hasMessageContaining("no memory");
     }
 
-    /** Has a check fail that plans by itself. */
+    /** Fails any check that makes a plan itself. */
     private record Unplannable(FakeEngines engines) implements EngineFactory {
         private static final long serialVersionUID = 1L;
 
@@ -173,7 +173,7 @@ class EngineHostTest {
         }
     }
 
-    /** Opens an engine after {@code opening}, which is given what tells that it is planned. */
+    /** Opens an engine after {@code opening}, which receives the callback that reports the plan. */
     private void prepare(RunContext run, Consumer<Runnable> opening) {
         try {
             host.prepare(run.engine(), planned -> (config, model, dummy) -> {
@@ -193,7 +193,7 @@ class EngineHostTest {
         }
     }
 
-    /** Their lengths are of the jobs: an engine that is open is as good for another's, and opening one takes a minute. */
+    /** Lengths belong to jobs: an open engine also serves jobs of other lengths, and opening one takes a minute. */
     @Test
     void jobsOfOtherLengthsShareAnEngine() throws InterruptedException {
         host.lease(run("a", new Lengths(100, 64))).close();

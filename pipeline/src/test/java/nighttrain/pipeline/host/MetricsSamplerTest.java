@@ -58,7 +58,7 @@ class MetricsSamplerTest {
         }
     }
 
-    /** Of two GPUs each; GPU i draws 100 (i + 1) watts. */
+    /** An engine of two replicas with two GPUs each; GPU i draws 100 (i + 1) watts. */
     private static final class TwoReplicas implements Engine {
         private volatile long outputTokens;
 

@@ -7,7 +7,7 @@ import java.util.concurrent.TimeUnit;
 import nighttrain.pipeline.task.TaskSpec.Pass;
 import org.junit.jupiter.api.Test;
 
-/** An hour before the end; a test takes none. */
+/** Tests the gate an hour before the deadline; a test takes far less. */
 class DeadlineGateTest {
     private final DeadlineGate call = new DeadlineGate(
             new Pass(false, new AttemptCounts(Map.of()), System.currentTimeMillis() + TimeUnit.HOURS.toMillis(1)));

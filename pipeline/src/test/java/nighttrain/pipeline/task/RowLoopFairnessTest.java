@@ -40,18 +40,18 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Two tasks at one engine that has no room for all of their rows. */
+/** Runs two tasks on one engine that has no room for all of their rows. */
 @Timeout(60)
 class RowLoopFairnessTest {
     private static final int LATE_ROWS = 100;
-    /** Long, so that threads get their turn within it on a machine that is busy. */
+    /** Step time, long enough that threads get scheduled within a step on a busy machine. */
     private static final int STEP_MS = 15;
 
     private static final Pass PASS = new Pass(false, new AttemptCounts(Map.of()), Long.MAX_VALUE);
 
     private final AtomicInteger early = new AtomicInteger();
     private final AtomicInteger late = new AtomicInteger();
-    /** How many the early one had, whenever the late one had ten more. */
+    /** Finished rows of the early task at every tenth row of the late one. */
     private final List<Integer> earlyAtLatesTens = new CopyOnWriteArrayList<>();
 
     private final AtomicBoolean ended = new AtomicBoolean();
@@ -80,7 +80,7 @@ class RowLoopFairnessTest {
         }
     }
 
-    /** Rows of the early one for ten of the late one; a median, since a machine may hold either of them up for a while. */
+    /** Returns how many rows of the early task finish during ten rows of the late one: the median, since a machine may delay either of them. */
     private int medianMeanwhile() {
         return IntStream.range(1, earlyAtLatesTens.size())
                 .map(ten -> earlyAtLatesTens.get(ten) - earlyAtLatesTens.get(ten - 1))
