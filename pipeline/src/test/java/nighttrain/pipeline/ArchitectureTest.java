@@ -18,7 +18,7 @@ import nighttrain.io.UserError;
 import org.junit.jupiter.api.Test;
 
 class ArchitectureTest {
-    /** Those of this module and of what is to its right, by place: to look for a package, every jar would be searched. */
+    /** The classes of this module and of the modules it uses. They are found by code source, since a search by package would scan every jar. */
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .importUrls(Stream.of(UserError.class, Engine.class, GenerateJob.class)
                     .map(one -> one.getProtectionDomain().getCodeSource().getLocation())
@@ -72,7 +72,7 @@ class ArchitectureTest {
                 .check(CLASSES);
     }
 
-    /** This module is for what uses Spark; what does not belongs to another, or says here why not. */
+    /** Packages that may lack Spark in this module, each with its reason; other code without Spark belongs to another module. */
     private static final Map<String, String> WITHOUT_SPARK = Map.of(
             "settings", "what can be set of a job, on whose driver and executors it is read",
             "report",

@@ -17,7 +17,7 @@ import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Faults of the whole job: one line that tells the way out, and nothing written. */
+/** Errors of a whole job give one line with the way out, and nothing is written. */
 class BadInputTest extends JobTest {
     @AfterEach
     void nothingWasWritten() {

@@ -15,7 +15,7 @@ import nighttrain.pipeline.testing.JobTest;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.Test;
 
-/** OpenAI batch files in and out, with an engine that echoes prompts as far as the output may go. */
+/** Reads and writes OpenAI batch files with an engine that echoes prompts, cut to the output's maximum length. */
 class BatchFileTest extends JobTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final List<String> LINES = List.of(

@@ -41,7 +41,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import scala.collection.Seq;
 
-/** Constraints through whole jobs on the CPU's engine, with random weights, which never write JSON by themselves. */
+/** Runs whole jobs with constraints on the CPU engine. Its random weights never write JSON unconstrained. */
 class ConstrainedJobTest {
     private static final JsonMapper JSON = new JsonMapper();
     private static final SchemaRegistry VALIDATORS =
@@ -64,7 +64,7 @@ class ConstrainedJobTest {
                 .with(Settings.THREADS, 2);
     }
 
-    /** Those that are objects, as OpenAI's are. */
+    /** Returns the schemas of objects, as OpenAI's schemas are. */
     private static List<String> schemas() throws IOException {
         Path file = Path.of(System.getProperty("nighttrain.root"))
                 .resolve("io/src/test/resources/constraint/schemas.jsonl");
@@ -78,14 +78,14 @@ class ConstrainedJobTest {
         assertAnswersSatisfyTheirSchemas(300);
     }
 
-    /** {@code mvn -pl pipeline -am test -Dtest=ConstrainedJobTest -DexcludedTestGroups=gpu}. */
+    /** Runs with {@code mvn -pl pipeline -am test -Dtest=ConstrainedJobTest -DexcludedTestGroups=gpu}. */
     @Test
     @Tag("benchmark")
     void everyAnswerOfALargeBatchSatisfiesItsSchema() throws IOException {
         assertAnswersSatisfyTheirSchemas(10_000);
     }
 
-    /** A line a schema in turn, every other line at the least limit. */
+    /** Uses the schemas in turn, one a line; every other pass over the schemas has the smallest possible token limits. */
     private void assertAnswersSatisfyTheirSchemas(int rows) throws IOException {
         List<String> schemas = schemas();
         assertThat(schemas).hasSizeGreaterThan(40);
@@ -182,7 +182,7 @@ class ConstrainedJobTest {
                 .containsExactly(true, true, true, true, false);
     }
 
-    /** The types of the schema; the values are those of the text. */
+    /** The columns have the schema's types, and their values are those of the text. */
     @Test
     void resultsCarryTheObject() throws IOException {
         String schema = """
@@ -282,7 +282,7 @@ class ConstrainedJobTest {
         assertThat(dir.resolve("refused")).doesNotExist();
     }
 
-    /** The mark is a text, or a token that texts leave out. */
+    /** The mark is a text or a token that texts omit. */
     @Test
     void theObjectAfterAMarkIsParsed() throws IOException {
         SettingValues marked = prompts(40)

@@ -6,7 +6,7 @@ import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import org.junit.jupiter.api.Test;
 
-/** A run that ends in time, and the night after. */
+/** A run stops before its deadline, and the next run continues it. */
 class DeadlineTest extends JobTest {
     private static final int ROWS = 300;
 
@@ -14,7 +14,7 @@ class DeadlineTest extends JobTest {
     void whatIsLeftGoesOnInTheNextWindow() {
         input(2, prompts(ROWS));
         values = values.with(Settings.OUTPUT_PATH, dir.resolve("before").toString());
-        run(); // or the window would go by while classes are loaded
+        run(); // else loading classes would use up the window
         script().computed.clear();
         script().answerMs.set(100);
         values = values.with(Settings.OUTPUT_PATH, output().toString())

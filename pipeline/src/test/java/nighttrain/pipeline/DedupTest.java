@@ -18,12 +18,12 @@ import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Identical requests are computed once, and every row has its answer. */
+/** Checks that identical requests are computed once and that every row gets the answer. */
 class DedupTest extends JobTest {
-    /** More than Spark tries a task. */
+    /** More failures than the attempts that Spark allows a task. */
     private static final int ALWAYS = 100;
 
-    /** {@code prompt 0} to {@code prompt 9}, six times. */
+    /** The prompts {@code prompt 0} to {@code prompt 9}, six times. */
     private final List<String> repeated =
             IntStream.range(0, 60).mapToObj(i -> "prompt " + i % 10).toList();
 
@@ -67,7 +67,7 @@ class DedupTest extends JobTest {
 
     @Test
     void aJobBegunWithoutItComputesOnlyWhatNobodyAskedYet() {
-        List<String> thereAndBack = // so that of some requests a later place is answered first
+        List<String> thereAndBack = // so that later places of some are answered first
                 IntStream.range(0, 60)
                         .mapToObj(i -> "prompt " + (i < 30 ? i % 10 : 9 - i % 10))
                         .toList();

@@ -21,9 +21,9 @@ import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Output directories that version 0.1.0 wrote: a job that it began, and the same job as it finished it. */
+/** Reads output directories of version 0.1.0: a job that it began, and the same job as it finished it. */
 class EarlierVersionTest extends JobTest {
-    /** What 0.1.0 saw of the input, beside its bytes. */
+    /** Modification time of the input, which 0.1.0 recorded beside its bytes. */
     private static final FileTime INPUT_CHANGED = FileTime.fromMillis(1_700_000_000_000L);
 
     private static final int OUTPUTS = 16;

@@ -73,7 +73,8 @@ class GenerateJobTest extends JobTest {
     @Test
     void samplesOfARowStandTogether() {
         input(1, prompts(4));
-        // Ids of their own: the default ones have a file name that Spark draws, and with them the draws would change.
+        // The ids come from a column: default ids contain a file name that Spark chooses at random, and samples depend
+        // on the id.
         values = values.with(Settings.SAMPLES, 3)
                 .with(Settings.TEMPERATURE, 1.0)
                 .with(Settings.ID_COLUMN, "key")

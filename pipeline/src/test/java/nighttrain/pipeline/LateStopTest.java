@@ -11,9 +11,9 @@ import nighttrain.pipeline.testing.JobTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Ctrl-C late in a run, when all rows are finished. */
+/** Stops a run late, when all rows are finished. */
 class LateStopTest extends JobTest {
-    /** Shorter than any of Spark's jobs; no shorter, or Spark does nothing but cancel. */
+    /** Shorter than any of Spark's jobs, but long enough that Spark does more than cancel. */
     private static final Duration PAUSE = Duration.ofMillis(10);
 
     @Test

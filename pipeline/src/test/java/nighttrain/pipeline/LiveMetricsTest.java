@@ -24,7 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a run shows while it runs, in a Spark with its UI, Prometheus and event log; and what the log shows afterwards. */
+/** Tests what a run shows in Spark's UI, Prometheus and event log while it runs, and what the log shows afterwards. */
 class LiveMetricsTest extends JobTest {
     private static final int ROWS = 60;
     private static final Duration SECONDS = Duration.ofSeconds(20);
@@ -91,7 +91,7 @@ class LiveMetricsTest extends JobTest {
         return pages.stream().anyMatch(page -> page.contains(" of " + ROWS + " rows"));
     }
 
-    /** A page while tasks run, whenever it has changed. */
+    /** Records the page's figures while tasks run, if they changed. */
     private void look(Progress progress, List<String> pages) {
         if (progress.rowsDone() > 0 && progress.rowsDone() < ROWS) {
             String figures = figures(get(page()));
@@ -105,7 +105,7 @@ class LiveMetricsTest extends JobTest {
         return spark.sparkContext().uiWebUrl().get() + "/nighttrain/";
     }
 
-    /** From how many rows to the totals: what the live page and the old one have in common. */
+    /** Returns the text from the number of rows to the totals, which the live page and the history server's page share. */
     private static String figures(String page) {
         Matcher found = Pattern.compile("<p>([^<]* rows [^<]*)</p>.*(<tfoot>.*</tfoot>)", Pattern.DOTALL)
                 .matcher(page);

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Conversations as tables have them. */
+/** Reads conversations in the forms that table columns have. */
 class MessagesColumnTest extends JobTest {
     private static final StructType TURN =
             new StructType().add("role", DataTypes.StringType).add("content", DataTypes.StringType);

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Functions of SQL that call a model, on an engine that echoes and counts what it computes. */
+/** Tests SQL functions that call a model, on an engine that echoes prompts and counts computations. */
 class NightTrainExtensionsTest {
     private static final int ROWS = 40;
 
@@ -153,7 +153,7 @@ class NightTrainExtensionsTest {
 
     @Test
     void queriesHaveTheRowsThatTheyWouldHaveOfAColumn() {
-        // The engine echoes, so that the call equals its text.
+        // The engine echoes, so the result of a call equals its text.
         for (String query : List.of(
                 "SELECT id, @ AS g FROM t ORDER BY g DESC LIMIT 4",
                 "SELECT id * 2 AS twice, @ AS g FROM t ORDER BY twice DESC LIMIT 4",
@@ -255,7 +255,7 @@ class NightTrainExtensionsTest {
                         labels.stream().map(row -> row.getString(0)).toList());
     }
 
-    /** Of a job over the same rows. */
+    /** Returns the results of a job over the same rows. */
     private List<Row> results(SettingValues job, String columns) {
         Dataset<Row> prompts = spark.sql("SELECT *, concat('About: ', text) AS said FROM t ORDER BY id");
         return NightTrain.generate(prompts, job, engines)

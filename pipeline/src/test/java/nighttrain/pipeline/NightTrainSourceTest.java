@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code format("nighttrain")} on the real engine. */
+/** Tests {@code format("nighttrain")} on the real engine. */
 class NightTrainSourceTest {
     private final SparkSession spark = TestSpark.session();
 

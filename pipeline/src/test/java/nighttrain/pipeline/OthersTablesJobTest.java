@@ -20,7 +20,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.Test;
 
-/** Jobs over tables as others write them, to the files that others read. */
+/** Runs jobs over tables in the forms of other writers, and checks the files for other readers. */
 class OthersTablesJobTest extends JobTest {
     @Test
     void timestampsAreKeptAsMicrosecondsWithTheirKind() throws IOException {

@@ -18,7 +18,7 @@ import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.Test;
 
-/** What lies in the output beside the completions themselves. */
+/** Tests the contents of the output other than the completions. */
 class OutputContentTest extends JobTest {
     @Test
     void summaryAddsUp() throws IOException {

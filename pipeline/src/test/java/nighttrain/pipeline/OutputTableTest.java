@@ -14,7 +14,10 @@ import nighttrain.pipeline.testing.TinyModel;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What hinders a commit to a table is refused before anything is computed or written. Real tables are the subject of the package {@code lake}. */
+/**
+ * Checks that a job refuses an output table that it could not commit to before it computes or writes anything. The package {@code lake} tests real
+ * tables.
+ */
 class OutputTableTest extends JobTest {
     private SettingValues withoutIds;
 

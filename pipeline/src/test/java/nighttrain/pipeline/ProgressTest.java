@@ -37,7 +37,7 @@ class ProgressTest extends JobTest {
                 && progress.eta().isPresent();
     }
 
-    /** Layers that keep a state: prefixes are reused as those of any model. */
+    /** Layers with a state give no warning: prefixes are reused as in any model. */
     @Test
     void aModelWithStatesWarnsOfNothing() {
         TinyModel.ofStates(dir.resolve("model"));
@@ -46,7 +46,7 @@ class ProgressTest extends JobTest {
         assertThat(results()).hasSize(2);
     }
 
-    /** It may stand in a file of settings that jobs share. */
+    /** A chat template that no prompt uses only gives a warning, since it may be in a settings file that jobs share. */
     @Test
     void aChatTemplateThatNoPromptGoesThroughIsToldOf() {
         input(1, prompts(2));

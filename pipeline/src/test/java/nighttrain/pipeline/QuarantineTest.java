@@ -17,7 +17,7 @@ import org.apache.spark.SparkException;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.Test;
 
-/** Rows that end the engine: the job goes on without them, and without blaming others. */
+/** Checks that a job continues without poison rows and blames no other rows. */
 class QuarantineTest extends JobTest {
     private static final int ROWS = 60;
 
@@ -54,7 +54,7 @@ class QuarantineTest extends JobTest {
         assertThat(summary.incidents().executorsLost()).isZero();
     }
 
-    /** Spark gives up a task here after three failures, and with it the job, as a death of the whole process would. */
+    /** Spark fails a task here after three failures, and the job with it, as if the whole process had died. */
     @Test
     void laterRunsKnowWhatEarlierOnesDiedOf() {
         input(1, prompts(ROWS));
@@ -93,7 +93,7 @@ class QuarantineTest extends JobTest {
         return results().stream().map(row -> row.<Integer>getAs("attempts")).toList();
     }
 
-    /** Rows that a run left in flight. */
+    /** Returns the rows that a run left in flight. */
     private List<RowAttempt> tries() {
         Journal journal = journal();
         return AttemptLog.files(journal, "").stream()

@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Output tokens/s of a query with {@code llm_generate}, from its start to its end, over those of a job while it generates. Job and query take turns,
- * each on the engine that is open already.
+ * Measures the output tokens/s of a query with {@code llm_generate}, from its start to its end, relative to those of a job while it generates. Job
+ * and query take turns, each on the engine that is already open.
  */
 @Tag("benchmark")
 class QueryRateBenchmark {
@@ -40,7 +40,7 @@ class QueryRateBenchmark {
 
     private SparkSession spark;
 
-    /** 2,000 rows of 4 to 44 tokens on an engine that takes the time of a GPU. */
+    /** Computes 2,000 rows of 4 to 44 tokens on an engine that takes the time of a GPU. */
     @Test
     @Timeout(value = 10, unit = TimeUnit.MINUTES)
     void onAPacedEngine() {
@@ -57,7 +57,7 @@ class QueryRateBenchmark {
                 spark.range(0, ROWS, 1, 4).selectExpr("id", "repeat('x', CAST(4 + id * 37 % 41 AS INT)) AS prompt"));
     }
 
-    /** The demo's 500 tickets four times, each with its number before it, on the demo's model: some 60 tokens of 150 are outputs. */
+    /** Computes the demo's 500 tickets four times, each with its number before it, on the demo's model: some 60 tokens of 150 are outputs. */
     @Test
     @Timeout(value = 60, unit = TimeUnit.MINUTES)
     void onARealEngine() {
@@ -79,7 +79,7 @@ class QueryRateBenchmark {
         settings.asSparkConf().forEach(spark.conf()::set);
         prompts.createOrReplaceTempView("prompts");
         double[] ratios = new double[ROUNDS];
-        for (int round = 0; round <= ROUNDS; round++) { // the first compiles and opens the engine
+        for (int round = 0; round <= ROUNDS; round++) { // the first round compiles and opens the engine
             SettingValues job = settings.with(
                     Settings.OUTPUT_PATH, dir.resolve("job-" + round).toString());
             double ofJob = new GenerateJob(engines)

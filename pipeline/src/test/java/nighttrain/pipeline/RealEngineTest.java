@@ -30,7 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The demo's architecture with next to no weights on the real engine, in a Spark set up as users' are. */
+/** Runs the demo's architecture with tiny weights on the real engine, in a Spark configured as users' are. */
 class RealEngineTest {
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
     private static final long ROWS = 12;
@@ -96,7 +96,7 @@ class RealEngineTest {
         }
     }
 
-    /** Lines of one batch that ask for 0, 3 and 20 candidates, or for none, run side by side; each is answered as it asks. */
+    /** Lines of one batch that ask for 0, 3 and 20 candidates, or for none, run side by side; each gets as many as it asks for. */
     @Test
     void linesOfABatchMayAskForDifferentCandidates() throws IOException {
         String chat = "\"messages\": [{\"role\": \"user\", \"content\": \"A parcel is late\"}]";
@@ -198,7 +198,7 @@ class RealEngineTest {
         assertThat(dir.resolve("three")).doesNotExist();
     }
 
-    /** Ids of their own, since those of a Dataset's rows come from their order. */
+    /** Takes ids from a column, since default ids of a Dataset's rows come from their order. */
     private static SettingValues withIds(SettingValues values) {
         return values.with(Settings.ID_COLUMN, "id");
     }

@@ -13,10 +13,10 @@ import nighttrain.pipeline.testing.JobTest;
 import org.apache.hadoop.fs.FileStatus;
 import org.junit.jupiter.api.Test;
 
-/** Finished work is never lost and never done again. */
+/** Checks that finished work is never lost and never done again. */
 class ResumeTest extends JobTest {
     private static final int ROWS = 60;
-    /** More than Spark tries a task. */
+    /** More failures than the attempts that Spark allows a task. */
     private static final int ALWAYS = 100;
 
     @Test
@@ -84,7 +84,7 @@ class ResumeTest extends JobTest {
         script().answersBeforeFailure.set(3);
         script().failures.set(ALWAYS);
         assertThatThrownBy(this::run).hasStackTraceContaining("the engine was told to fail");
-        // What a commit leaves behind that was killed between its results and its summary.
+        // A commit that is killed between its results and its summary leaves this behind.
         java.nio.file.Files.createDirectories(output().resolve("results"));
         java.nio.file.Files.writeString(output().resolve("results/part-0.parquet"), "half a file");
         script().failures.set(0);
@@ -97,7 +97,7 @@ class ResumeTest extends JobTest {
         Set<Long> rows = new HashSet<>();
         for (FileStatus file : journal.resultFiles()) {
             try (JournalReader<ResultRow> reader = Journal.read(journal.fs(), file.getPath())) {
-                // Two input files: a row's place is its file and its row.
+                // There are two input files: file and row number together identify a row.
                 reader.forEachRemaining(
                         row -> rows.add(row.row() * 10 + (row.file().contains("00000") ? 0 : 1)));
             }

@@ -13,10 +13,10 @@ import nighttrain.pipeline.settings.Settings.TableMode;
 import nighttrain.pipeline.testing.JobTest;
 import org.junit.jupiter.api.Test;
 
-/** {@code --retry-errors}: failed rows are computed again, others are not. */
+/** Tests {@code --retry-errors}: failed rows are computed again, others are not. */
 class RetryErrorsTest extends JobTest {
     private static final int ROWS = 20;
-    /** More than Spark tries a task. */
+    /** More failures than the attempts that Spark allows a task. */
     private static final int ALWAYS = 100;
 
     @Test
@@ -50,7 +50,7 @@ class RetryErrorsTest extends JobTest {
                                 + " as another job)");
     }
 
-    /** What is to be tried again is known to runs that are not asked for it, too. */
+    /** A later run without {@code --retry-errors} also knows which rows are to be retried. */
     @Test
     void anotherRunGoesOnWhereOneThatTriedAgainFailed() {
         script().refused.addAll(List.of("prompt 3", "prompt 7"));

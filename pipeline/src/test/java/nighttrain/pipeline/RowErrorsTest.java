@@ -17,7 +17,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 
-/** One bad row fails alone. */
+/** Checks that a bad row fails without affecting others. */
 class RowErrorsTest extends JobTest {
     private static final String TRAIN = "night \ud83d\ude82 train";
 

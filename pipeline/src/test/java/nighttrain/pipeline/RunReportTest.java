@@ -19,7 +19,7 @@ import nighttrain.pipeline.testing.JobTest;
 import nighttrain.testing.Browser;
 import org.junit.jupiter.api.Test;
 
-/** What generate draws. */
+/** Tests the report that generate writes. */
 class RunReportTest extends JobTest {
     private static final String HOSTILE = "</td><script>document.title='owned'</script><img src=x onerror=alert(1)>";
 
@@ -66,7 +66,7 @@ class RunReportTest extends JobTest {
         }
     }
 
-    /** Sums up the last column of the table behind a histogram. */
+    /** Returns the sum of the last column of the table behind a histogram. */
     private static long rowsIn(String html, String title) {
         String figure = html.substring(html.indexOf("<strong>" + title + "</strong>"));
         String body = figure.substring(figure.indexOf("<tbody>"), figure.indexOf("</tbody>"));

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What opens doors is not left lying about. */
+/** Checks that passwords in paths are refused and that secrets are not written to the output. */
 class SecretsTest extends JobTest {
     private static final String SECRET = "wJalrXUtnFEMI";
 

@@ -30,7 +30,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 
-/** A kind of rows that ask for three generations each: finished when all are in, failed when one fails, and done once. */
+/** Tests a row kind with three requests a row: a row is finished when all are answered, fails when one fails, and is done once. */
 class SeveralRequestsTest extends JobTest {
     private static final int ROWS = 60;
 
@@ -154,7 +154,7 @@ class SeveralRequestsTest extends JobTest {
         assertThat(results()).hasSize(ROWS);
     }
 
-    /** Has every prompt continued with each of three letters. */
+    /** Continues every prompt with each of three letters. */
     private record Thrice() implements RowKind {
         private static final long serialVersionUID = 1L;
         private static final ObjectMapper JSON = new ObjectMapper();

@@ -19,7 +19,7 @@ import org.apache.hadoop.fs.FileStatus;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Jobs on file systems that fill up, dawdle, or are no file systems. */
+/** Runs jobs on file systems that fill up, are slow, or are object stores. */
 class StorageTest extends JobTest {
     private static final int ROWS = 60;
 
@@ -73,7 +73,8 @@ class StorageTest extends JobTest {
         input(1, prompts(ROWS));
         AtomicInteger waitedInVain = new AtomicInteger();
         store.beforeFlush = file -> {
-            // Rows in flight are on disk before they are offered; the first flush of answers takes until all are there.
+            // Rows in flight are on disk before they are offered. The first flush of answers lasts until all answers
+            // are there.
             if (!file.getName().startsWith("results-")) {
                 return;
             }
