@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Tables as pandas, polars, DuckDB, delta-rs and others write them: read rightly, or refused by name. No job runs. */
+/** Checks that tables of pandas, polars, DuckDB, delta-rs and others are read correctly or refused by name. No job runs. */
 class OthersTablesTest extends JobTest {
     private static final String[] TICKETS = {
         "Ticket 0: my lamp is broken",
@@ -346,7 +346,7 @@ class OthersTablesTest extends JobTest {
                 .toList();
     }
 
-    /** The kept columns of every row, and one of our own. */
+    /** Returns the kept columns of every row, and one of our own. */
     private List<Row> kept(String name) {
         values = values.with(Settings.INPUT_PATH, path(name));
         return open().kept().orderBy(RowNames.POSITION).select(RowNames.KEPT).collectAsList().stream()

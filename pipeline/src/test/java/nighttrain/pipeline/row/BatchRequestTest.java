@@ -350,7 +350,7 @@ class BatchRequestTest {
         return numbered;
     }
 
-    /** By number of the line, from 1. */
+    /** Returns the faults by line number, from 1. */
     private static Map<Integer, String> faults(List<String> lines) {
         Map<Integer, String> faults = new TreeMap<>();
         for (int number = 1; number <= lines.size(); number++) {
@@ -363,7 +363,7 @@ class BatchRequestTest {
         return faults;
     }
 
-    /** Those that are not blank, as a table of them has them. */
+    /** Returns the lines that are not blank, as a table of the file has them. */
     private static List<String> lines(String name) throws IOException {
         byte[] file = Files.readAllBytes(Path.of("src/test/resources/cases/" + name + ".jsonl"));
         List<String> lines = new ArrayList<>();

@@ -102,7 +102,7 @@ class SettingsTest {
         assertThat(table).isEqualTo(DEFAULTS);
     }
 
-    /** A job begun with another value of one of these is another job, so this list changes with care. */
+    /** A job with another value of one of these is another job, so this list changes with care. */
     @Test
     void everySettingThatIsPartOfAJobsFingerprint() {
         assertThat(Settings.all().stream().filter(setting -> setting.effect() == OutputEffect.BY_VALUE))
@@ -135,7 +135,7 @@ class SettingsTest {
                         "--token-ids");
     }
 
-    /** So do these, in the fingerprints of jobs that have another value than the default. */
+    /** These are part of a job's fingerprint only if their value differs from the default. */
     @Test
     void everySettingThatIsPartOfSomeJobsFingerprints() {
         assertThat(Settings.all().stream().filter(setting -> setting.effect() == OutputEffect.BY_OTHER_VALUE))
