@@ -25,7 +25,7 @@ import nighttrain.jobs.bench.LoneEngine.RoundRunner;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** With an engine that echoes prompts as far as the output may go. */
+/** Uses an engine that echoes prompts, cut to the output's maximum length. */
 @Timeout(30)
 class RoundRunnerTest {
     private final EchoEngine engine = new EchoEngine();
@@ -64,7 +64,7 @@ class RoundRunnerTest {
                 .toList();
     }
 
-    /** Answers at once, in order. */
+    /** Answers requests at once and in order. */
     private static final class EchoEngine implements Engine {
         private int capacity = 8;
         private int mostInFlight;

@@ -11,7 +11,7 @@ import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** How embedded Spark runs the queries of a job. */
+/** Tests how embedded Spark is configured for a job's queries. */
 class SessionsTest {
     private static final String COMPILES = "spark.sql.codegen.wholeStage";
 

@@ -38,13 +38,13 @@ class CompareReportTest {
                 .contains(
                         "track-d8 1x4 1.17 (1.16 to 1.18) 1,170 tokens/s",
                         "dense 4x1 1.51 (1.5 to 1.52) 1,510 tokens/s")
-                .contains("dense 1x4 80 ", "track-d8 1x4 90 ") // of their own bounds
+                .contains("dense 1x4 80 ", "track-d8 1x4 90 ") // percent of their own bounds
                 .contains("Another machine: 8 x H100 (a paper). Ours: 1x4 on a machine.", "sizes are ours")
                 .contains(
                         "Times as fast as dense by output tokens per s",
                         "track-d8, ours 1.17 (1.16 to 1.18)",
                         "track-d8, published (vLLM) 1.3 ")
-                .contains("track-d8, published (vLLM) 1.3 ") // 48 by 37: of times, less is more
+                .contains("track-d8, published (vLLM) 1.3 ") // 48 / 37: lower times are better
                 .contains("model does not fit the GPUs");
     }
 
@@ -79,7 +79,7 @@ class CompareReportTest {
                         new java.util.TreeMap<>(Map.of("dense", dense, "track-d8", track)))));
     }
 
-    /** Without tags, scripts and styles, as a reader meets it. */
+    /** Returns the text without tags, scripts and styles, as a reader sees it. */
     private static String text(String html) {
         return html.replaceAll("(?s)<(script|style).*?</\\1>", "")
                 .replaceAll("<[^>]*>", " ")

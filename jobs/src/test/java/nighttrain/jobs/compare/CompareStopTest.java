@@ -21,12 +21,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** A stop interrupts the thread that measures, wherever it is: that breaks no cell, and loses no round. */
+/** A stop interrupts the measuring thread at any moment; no cell fails by that, and no round is lost. */
 class CompareStopTest {
     @TempDir
     Path folder;
 
-    /** The worst moments. */
+    /** Moments of the interrupt. */
     enum Moment {
         BEFORE_AN_ENGINE_IS_OPENED(0),
         BEFORE_A_ROUND_IS_WRITTEN_DOWN(1);
@@ -78,7 +78,7 @@ class CompareStopTest {
         }
     }
 
-    /** Engines here, whose thread is interrupted at that moment. */
+    /** Measures in this process and interrupts its own thread at that moment. */
     private record Stopped(Moment moment) implements Site {
         @Override
         public String machine(EngineConfig config) {

@@ -20,7 +20,7 @@ import nighttrain.jobs.compare.Comparison.Measuring;
 import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.jobs.compare.FinishedRound.Opened;
 
-/** A comparison whose rounds are written down instead of measured. */
+/** Builds a comparison from given figures instead of measured rounds. */
 final class MadeResult {
     static final String WORKLOAD = "1024/128";
 
@@ -28,12 +28,12 @@ final class MadeResult {
     private final Map<Cell, Failure> failures = new LinkedHashMap<>();
     private final List<PublishedTable> published = new ArrayList<>();
 
-    /** Output tokens per second of a cell's rounds. */
+    /** Adds rounds of a cell, in output tokens per second. */
     MadeResult with(String candidate, String layout, double... tokensPerS) {
         return with(candidate, layout, false, tokensPerS);
     }
 
-    /** The same without all-reduces. */
+    /** Adds rounds without all-reduces, in output tokens per second. */
     MadeResult bound(String candidate, String layout, double... tokensPerS) {
         return with(candidate, layout, true, tokensPerS);
     }

@@ -20,7 +20,7 @@ import nighttrain.pipeline.row.RowKind.Branch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Layouts of GPUs that are not here: which comes first, and what is said of each. */
+/** Ranks layouts of absent GPUs: which comes first, and the reason given for each. */
 @Timeout(30)
 class LayoutRankingTest {
     private static final HardwareProfile H100 = new HardwareProfile(
@@ -44,7 +44,7 @@ class LayoutRankingTest {
                 .allSatisfy(option -> assertThat(option.why()).doesNotContain("a replica"));
     }
 
-    /** A step then reads the weights for a few sequences, and ranks read them together: 4 rows on each of 8 copies take longer. */
+    /** With few rows a step reads all weights for a few sequences, and ranks share that reading: 4 rows on each of 8 replicas take longer. */
     @Test
     void fewRowsWantShortSteps() {
         List<Option> ranked = options("dense-8b", 8, 32).ranked();
@@ -65,7 +65,7 @@ class LayoutRankingTest {
                 .matches("max_num_seqs 1024: KV cache of [\\d.]+ GiB holds \\d+ sequences of 218 tokens");
     }
 
-    /** 144 MiB of states each, and weights of 50 GiB: a card of 80 GiB holds fewer sequences than a batch wants. */
+    /** Each sequence has 144 MiB of states, and the weights take 50 GiB: a GPU of 80 GiB holds fewer sequences than a full batch. */
     @Test
     void statesCountAsMemory() {
         List<Option> ranked = options("qwen3.5-27b", 2, 100_000).ranked();

@@ -19,14 +19,14 @@ import nighttrain.pipeline.row.RowKind.Branch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Rows whose requests share a prompt, as the engine's scheduler and pages see them. */
+/** Tests forecasts of rows whose requests share a prompt. */
 @Timeout(30)
 class SampleTest {
     private static final int ROWS = 40;
     private static final int PROMPT = 200;
     private static final int CONTEXT = 512;
 
-    /** Of 1,024 tokens, that prompts of 40 rows take. */
+    /** Steps of 1,024 tokens that the prompts of 40 rows take. */
     private static final int STEPS = 9;
 
     private static final EnginePlan PLAN = new EnginePlan(Backend.CUDA, "", 1, 1, 32, 1024, CONTEXT, 16, 2000, true, 1);
@@ -34,8 +34,8 @@ class SampleTest {
     @Test
     void requestsOfARowComputeTheirPromptOnce() {
         Forecast forecast = forecast(sample(0, new Branch(0, 2), new Branch(0, 1), new Branch(30, -10)));
-        // 200 and 170 tokens precede what is their own. Where a step ends between them, its 12 or 10 whole pages of 16
-        // tokens are found.
+        // 200 and 170 tokens precede the requests' own tokens. If a step ends between them, only the 12 or 10 whole
+        // pages of 16 tokens are found.
         assertThat(forecast.promptTokens()).isEqualTo(ROWS * (202 + 201 + 190));
         long shared = ROWS * (200 + 170);
         assertThat(forecast.cachedPromptTokens()).isBetween(shared - STEPS * 10, shared);

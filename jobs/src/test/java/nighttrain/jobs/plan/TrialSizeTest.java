@@ -16,13 +16,13 @@ class TrialSizeTest {
     private static final HardwareProfile CPU =
             new HardwareProfile("CPU", 1L << 30, 1e10, 1e10, 1, 1, 0, AllReduceLatency.unknown(), Float.BYTES);
 
-    /** Rows that a forecast takes a millisecond for: a GPU has time for thirty thousand, a processor for ten. */
+    /** At a forecast of 1 ms a row, a GPU has time for thirty thousand rows and a processor for ten thousand. */
     @ParameterizedTest
     @CsvSource({
         "256, 1000000, 2048", // eight batches
-        "16, 1000000, 256", // of small batches more
-        "8192, 1000000, 30085", // as time allows
-        "256, 500, 500", // all that there are
+        "16, 1000000, 256", // more batches if they are small
+        "8192, 1000000, 30085", // as many as time allows
+        "256, 500, 500", // all rows
         "256, 100, 100",
         "256, 1, 1",
     })
