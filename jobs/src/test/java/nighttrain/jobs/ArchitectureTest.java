@@ -26,13 +26,13 @@ import nighttrain.io.UserError;
 import nighttrain.pipeline.GenerateJob;
 import org.junit.jupiter.api.Test;
 
-/** jobs is the leftmost module: it may see the others, none of them sees it, and the engine's inside is not its business. */
+/** Checks the dependencies of the module jobs: it may use the other modules but not the engine's internals, and no module may use it. */
 class ArchitectureTest {
     private static final List<URL> MODULES = Stream.of(UserError.class, Engine.class, GenerateJob.class, Main.class)
             .map(one -> one.getProtectionDomain().getCodeSource().getLocation())
             .toList();
 
-    /** Those of all modules, by place: to look for a package, every jar would be searched. */
+    /** The classes of all modules. They are found by code source, since a search by package would scan every jar. */
     private static final JavaClasses ALL = new ClassFileImporter().importUrls(MODULES);
 
     @Test
@@ -102,7 +102,10 @@ class ArchitectureTest {
                 .isEmpty();
     }
 
-    /** Lines {@code class -> class} for all that class files name, of which ArchUnit leaves out constants and what is only passed on. */
+    /**
+     * Returns jdeps' lines {@code class -> class}: unlike ArchUnit, jdeps reports every class that a class file names, including uses of constants
+     * and of values that are only passed on.
+     */
     private static String uses() {
         StringWriter uses = new StringWriter();
         Stream<String> options = Stream.of("-v", "-e", "nighttrain\\..*");
@@ -117,7 +120,7 @@ class ArchitectureTest {
         return uses.toString();
     }
 
-    /** The files of classes, by outermost class; a sealed type and what it permits are one file, wherever they are. */
+    /** Maps classes to files by outermost class. A sealed type and its permitted subtypes count as one file, wherever they are. */
     private static final class Files {
         private final Map<String, String> partOf = new HashMap<>();
 

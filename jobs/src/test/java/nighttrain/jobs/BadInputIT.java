@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Inputs and outputs that cannot be used, through the command line: one line, exit code 2, nothing written. */
+/** Unusable inputs and outputs end the command with one line and exit code 2, and nothing is written. */
 class BadInputIT {
     @TempDir
     Path folder;
@@ -73,7 +73,7 @@ class BadInputIT {
                 "chat");
     }
 
-    /** An empty day is no fault: the nightly job ends with a table that has no rows. */
+    /** An empty input is not an error: the job ends with a table without rows. */
     @Test
     void emptyTable() {
         Path output = folder.resolve("out");

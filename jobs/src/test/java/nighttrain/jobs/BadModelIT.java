@@ -9,7 +9,7 @@ import nighttrain.jobs.cli.ExitCode;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Models that cannot be run, through the command line: one line, exit code 2, nothing written. */
+/** Models that cannot run end the command with one line and exit code 2, and nothing is written. */
 class BadModelIT {
     @TempDir
     Path folder;
@@ -95,7 +95,7 @@ class BadModelIT {
 
         Outcome outcome = Outcome.of(Demo.command(model.dir(), Project.DEMO_PROMPTS, folder.resolve("out")));
 
-        // The whole list is BadConfigTest's, in io.
+        // BadConfigTest in io checks the whole list.
         assertThat(outcome.messages())
                 .singleElement()
                 .asString()
@@ -113,7 +113,7 @@ class BadModelIT {
                 "3");
     }
 
-    /** It can be used: the job runs, and the terminal shows the warning once. */
+    /** The model can be used: the job runs, and the terminal shows the warning once. */
     @Test
     void aHeadOfItsOwnThoughTiedIsUsedWithAWarning() throws IOException {
         ModelCopy model = ModelCopy.in(folder.resolve("model"));
@@ -122,7 +122,7 @@ class BadModelIT {
         Outcome outcome = Outcome.of(Demo.command(
                 model.dir(), Project.DEMO_PROMPTS, folder.resolve("out"), "--limit", "1", "--max-tokens", "1"));
 
-        assertThat(outcome.messages()) // beside the progress of a slow machine
+        assertThat(outcome.messages()) // a slow machine also prints progress
                 .filteredOn(line -> line.startsWith("warning"))
                 .containsExactly("warning: head of its own in " + model.dir()
                         + ": lm_head.weight (differs from model.embed_tokens.weight though tie_word_embeddings is true;"

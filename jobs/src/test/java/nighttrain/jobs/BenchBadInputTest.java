@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What {@code bench} refuses: one line, exit code 2, nothing measured, nothing written. */
+/** {@code bench} refuses bad input with one line and exit code 2; it measures nothing and writes nothing. */
 @Timeout(30)
 class BenchBadInputTest {
     @TempDir

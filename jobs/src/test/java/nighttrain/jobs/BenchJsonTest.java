@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the file of {@code bench --json} holds beside the figures' values. */
+/** Tests the keys and the contents of the file of {@code bench --json} other than the figures' values. */
 @Timeout(60)
 class BenchJsonTest {
     private static final List<String> FIGURES = List.of(

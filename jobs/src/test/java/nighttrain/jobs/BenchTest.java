@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code bench} on the CPU engine and a tiny model: its figures against arithmetic of our own. */
+/** Runs {@code bench} on the CPU engine with a tiny model and compares its figures with independent arithmetic. */
 @Timeout(60)
 class BenchTest {
     private static final int PROMPTS = 6;
@@ -34,7 +34,7 @@ class BenchTest {
     private static Outcome outcome;
     private static JsonNode json;
 
-    /** Pages of one token: the prefix cache would find even the shortest shared beginning. */
+    /** Runs with pages of one token, so that the prefix cache would find even the shortest shared prefix. */
     @BeforeAll
     static void run() throws Exception {
         Path file = folder.resolve("bench.json");
@@ -89,7 +89,7 @@ class BenchTest {
     @Test
     void stepsFitIntoTheRoundOfEachReplica() {
         for (JsonNode round : rounds()) {
-            assertThat(round.get("steps").asInt()).isGreaterThanOrEqualTo(2 * OUTPUT); // some sequence in each replica
+            assertThat(round.get("steps").asInt()).isGreaterThanOrEqualTo(2 * OUTPUT); // a sequence in each replica
             assertThat(round.get("preemptions").asInt()).isZero();
             double step = round.get("step_s").asDouble();
             double comm = round.get("comm_s").asDouble();
@@ -126,7 +126,7 @@ class BenchTest {
                         + Figures.millis(json.at("/median/ttft_p50_ms").asDouble()));
     }
 
-    /** A GPU node for a measurement gets the engine's jars alone. */
+    /** A GPU node that only measures gets the engine's jars alone. */
     @Test
     void needsNoSparkOnTheClassPath() throws Exception {
         String all = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));

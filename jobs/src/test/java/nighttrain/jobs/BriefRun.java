@@ -3,13 +3,13 @@ package nighttrain.jobs;
 import java.util.List;
 import java.util.Map;
 
-/** What JVMs and queries that run once, for seconds, are given: preparing them well would take longer than all the rest. */
+/** Flags and Spark conf for JVMs and queries that run once, for seconds: optimizing them would take longer than running them. */
 final class BriefRun {
-    /** The pom's {@code jvm.brief}. */
+    /** The value of {@code jvm.brief} in the pom. */
     static final List<String> JVM_FLAGS = List.of(
             System.getProperty("nighttrain.jvm.brief", "-XX:+UseSerialGC").split(" "));
 
-    /** No page to look at, no query compiled or planned again. Spark as users have it is the subject of {@link SparkSubmitIT}. */
+    /** Turns off the UI, query compilation and adaptive replanning. {@link SparkSubmitIT} tests Spark with users' settings. */
     static final Map<String, String> SPARK_CONF = Map.of(
             "spark.ui.enabled", "false",
             "spark.sql.shuffle.partitions", "2",

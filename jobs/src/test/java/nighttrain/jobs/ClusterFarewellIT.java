@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
-/** SIGTERM, as preemption sends it, to an executor with rows that will not be finished in time; with {@code -Dnighttrain.soak}. */
+/** An executor gets SIGTERM, as under preemption, while it has rows that it cannot finish in time. Runs with {@code -Dnighttrain.soak}. */
 @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
 @Timeout(600)
 class ClusterFarewellIT {
@@ -66,7 +66,7 @@ class ClusterFarewellIT {
         }
     }
 
-    /** Rows that attempts of tasks have in flight, or had when they ended, by attempt. */
+    /** Returns the rows that each task attempt has in flight, or had in flight when it ended, by attempt. */
     private Map<String, List<RowAttempt>> tries() throws Exception {
         FileSystem fs = FileSystem.getLocal(new Configuration());
         Journal journal = new Journal(

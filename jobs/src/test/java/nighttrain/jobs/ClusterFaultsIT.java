@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Rarer faults on a real cluster; with {@code -Dnighttrain.soak}, since every one of them costs some executors. */
+/** Rarer faults on a real cluster. Runs with {@code -Dnighttrain.soak}, since each of them costs some executors. */
 @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
 @Timeout(600)
 class ClusterFaultsIT {
@@ -130,7 +130,7 @@ class ClusterFaultsIT {
         Map<String, String> conf = Map.of("spark.decommission.enabled", "true");
         try (CommandProcess driver = driver(conf)) {
             driver.awaitWhileAlive("rows are finished", PATIENCE, () -> journal.rows() > 20);
-            List<ProcessHandle> atWork = cluster.executors(); // not one that only starts, and hears no signal yet
+            List<ProcessHandle> atWork = cluster.executors(); // excludes one that is still starting and ignores signals
             CommandProcess.signal("TERM", atWork.get(0));
             driver.awaitWhileAlive("more rows are finished", PATIENCE, () -> journal.rows() > 80);
             CommandProcess.signal("PWR", atWork.get(1));
@@ -145,7 +145,7 @@ class ClusterFaultsIT {
                         "SIGTERM: this executor takes up no more rows", "SIGPWR: this executor takes up no more rows");
         assertThat(Results.ids(output)).hasSize(ROWS).doesNotHaveDuplicates();
         assertThat(summary().errors()).isZero();
-        // What was in flight was finished; what was taken up ahead of that was given back.
+        // Rows in flight are finished; rows that tasks took ahead of that are given back.
         assertThat(summary().incidents().rowsRetried()).isLessThan(4 * 16);
     }
 
@@ -155,7 +155,7 @@ class ClusterFaultsIT {
                     .flatMap(Collection::stream)
                     .toList();
         } catch (java.io.UncheckedIOException committed) {
-            return List.of(); // the journal goes when the results are there
+            return List.of(); // the journal is deleted once the results are written
         }
     }
 

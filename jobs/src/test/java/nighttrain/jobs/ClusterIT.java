@@ -24,8 +24,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A night on a cluster: executors, a worker and, in the long form, the driver are killed while a job runs, and in the end every
- * id is there once. 300 prompts; the 20,000 of the soak with {@code -Dnighttrain.soak=20000}, on the demo model.
+ * Kills executors, a worker and, in the long form, the driver of a running job on a cluster. In the end every id exists once. The short form has 300
+ * prompts; {@code -Dnighttrain.soak=20000} runs the soak with 20,000 prompts on the demo model.
  */
 class ClusterIT {
     private static final int SOAK_ROWS = Integer.getInteger("nighttrain.soak", 0);
@@ -35,10 +35,10 @@ class ClusterIT {
     private static final int WORKERS = SOAK ? 3 : 2;
     private static final int SLOTS_PER_EXECUTOR = 2;
     private static final int MAX_NUM_SEQS = SOAK ? 16 : 2;
-    /** The engine takes two batches, and every task takes up 16 rows ahead. */
+    /** The engine accepts two batches, and every task takes 16 rows ahead. */
     private static final int IN_FLIGHT_PER_EXECUTOR = 2 * MAX_NUM_SEQS + SLOTS_PER_EXECUTOR * 16;
 
-    /** Spark counts no executor as lost that died before it knew it. */
+    /** Waits for all executors, since Spark does not count an executor as lost that died before it registered. */
     private static final Map<String, String> ALL_FROM_THE_START = Map.of(
             "spark.cores.max", String.valueOf(WORKERS * SLOTS_PER_EXECUTOR),
             "spark.scheduler.minRegisteredResourcesRatio", "1.0",
@@ -46,7 +46,7 @@ class ClusterIT {
 
     private static final Duration PATIENCE = SOAK ? Duration.ofHours(2) : Duration.ofMinutes(4);
 
-    /** In the short form: an executor, then a worker. */
+    /** Chooses the executor or worker to kill. The short form kills an executor, then a worker. */
     private final SplittableRandom random = new SplittableRandom(20261125);
 
     @TempDir
@@ -55,7 +55,7 @@ class ClusterIT {
     private StandaloneCluster cluster;
     private Path output;
     private JournalView journal;
-    /** Executors that were killed. */
+    /** Number of executors that were killed. */
     private int lost;
 
     @BeforeEach
@@ -110,7 +110,7 @@ class ClusterIT {
                 FileSystem.getLocal(new Configuration()),
                 new org.apache.hadoop.fs.Path(output.resolve("summary.json").toUri()));
         assertThat(summary.errors()).isZero();
-        if (!SOAK) { // the last driver of a soak knows but its own share
+        if (!SOAK) { // the last driver of a soak knows only its own losses
             assertThat(summary.incidents().executorsLost()).isEqualTo(KILLS);
             assertThat(driver.out()).contains("incidents " + KILLS + " executors lost, ");
         }
@@ -120,7 +120,7 @@ class ClusterIT {
         assertThat(seen).as("seen in the journal").hasSizeGreaterThan(ROWS / 2);
     }
 
-    /** One that computes rows: another that still starts would lose nothing. */
+    /** Kills an executor that computes rows: one that is still starting would lose nothing. */
     private void killAnExecutor(CommandProcess driver) throws Exception {
         List<ProcessHandle> executors = new ArrayList<>();
         driver.awaitWhileAlive(
@@ -141,7 +141,7 @@ class ClusterIT {
         }
     }
 
-    /** The keys in the journal, as far as they could be read; fails where one is there twice. */
+    /** Returns the keys that were seen in the journal; fails if one occurs twice. */
     private Set<JournalView.Key> watchUntilTheEnd(CommandProcess driver) throws Exception {
         Set<JournalView.Key> seen = new HashSet<>();
         while (driver.isAlive()) {
@@ -152,7 +152,7 @@ class ClusterIT {
                 assertThat(keys).as("finished rows that were computed again").doesNotHaveDuplicates();
                 seen.addAll(keys);
             } catch (java.io.UncheckedIOException committed) {
-                break; // the journal goes when the results are there
+                break; // the journal is deleted once the results are written
             }
             Thread.sleep(SOAK ? 5000 : 200);
         }
@@ -168,7 +168,7 @@ class ClusterIT {
         if (!Files.exists(model)) {
             TinyModel.in(model);
         }
-        // The real model's matrix product is slow beyond use without the good compiler.
+        // Without the optimizing compiler the real model's matmul is too slow to use.
         Map<String, String> conf =
                 SOAK ? Map.of("spark.executor.extraJavaOptions", "-XX:+UseSerialGC") : ALL_FROM_THE_START;
         return cluster.driver(conf, Demo.command(model, input, output, options.toArray(String[]::new)));

@@ -13,22 +13,22 @@ import java.util.stream.Stream;
  * A worker of a {@link StandaloneCluster}.
  *
  * @param process its JVM, the parent of its executors' JVMs
- * @param home where it keeps what executors say
+ * @param home folder of its executors' logs
  */
 record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable {
-    /** A worker that a script started is also the parent of a shell that has ended, which has no command. */
+    /** Returns its executors. A worker that a script started also has an exited shell as a child, which has no command. */
     Stream<ProcessHandle> executors() {
         return process.children().filter(child -> child.info().command().isPresent());
     }
 
-    /** {@code kill -9} of the worker and its executors, as when a node is lost. */
+    /** Kills the worker and its executors with {@code kill -9}, as when a node is lost. */
     void lose() throws IOException, InterruptedException {
-        process.signal("STOP"); // or it might start others in their place
+        process.signal("STOP"); // or it might start replacements
         executors().forEach(ProcessHandle::destroyForcibly);
         process.kill();
     }
 
-    /** Whether an executor holds a file of rows that it computes (AttemptLog). */
+    /** Returns whether an executor has a file of rows in flight open (AttemptLog). */
     static boolean hasRowsInFlight(ProcessHandle executor) {
         try (Stream<Path> open = Files.list(Path.of("/proc", String.valueOf(executor.pid()), "fd"))) {
             return open.map(Path::toFile).anyMatch(file -> target(file).contains("/tries-"));
@@ -45,12 +45,12 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
         }
     }
 
-    /** What an executor's JVM wrote to stderr so far: Spark keeps that in the folder in which it starts it. */
+    /** Returns what an executor's JVM has written to stderr so far. Spark keeps that in the executor's working directory. */
     static String log(ProcessHandle executor) {
         return StandaloneCluster.text(Path.of("/proc", String.valueOf(executor.pid()), "cwd/stderr"));
     }
 
-    /** What the JVMs of an application's executors wrote to stderr here, by executor. */
+    /** Returns what the JVMs of an application's executors wrote to stderr on this worker, by executor. */
     Map<String, String> logs(String application) throws IOException {
         Map<String, String> logs = new TreeMap<>();
         Path executors = home.resolve(application);

@@ -13,7 +13,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** A command in a process of its own; ended with the test, whatever becomes of that. */
+/** A command in a process of its own, which is killed when the test ends, whether it passed or failed. */
 final class CommandProcess implements AutoCloseable {
     private final Process process;
     private final Path out;
@@ -25,7 +25,7 @@ final class CommandProcess implements AutoCloseable {
         this.messages = messages;
     }
 
-    /** @param folder for what the process says */
+    /** @param folder for the files of the process's output */
     static CommandProcess start(Path folder, Map<String, String> environment, List<String> command) throws IOException {
         Path out = Files.createTempFile(folder, "out", ".txt");
         Path messages = Files.createTempFile(folder, "messages", ".txt");
@@ -37,7 +37,7 @@ final class CommandProcess implements AutoCloseable {
         return new CommandProcess(builder.start(), out, messages);
     }
 
-    /** {@code jobs/nighttrain arguments}. The process is the JVM itself: the launcher becomes it. */
+    /** Starts {@code jobs/nighttrain arguments}. The process is the JVM itself, since the launcher ends with {@code exec}. */
     static CommandProcess nighttrain(Path folder, Map<String, String> environment, String... arguments)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(Project.LAUNCHER.toString()));
@@ -45,10 +45,10 @@ final class CommandProcess implements AutoCloseable {
         return start(folder, environment, command);
     }
 
-    /** Waits until {@code reached}, which must come before the process ends. */
+    /** Waits until {@code reached} returns true; fails if the process ends before that. */
     void awaitWhileAlive(String moment, Duration atMost, Callable<Boolean> reached) throws Exception {
         long deadlineNanos = System.nanoTime() + atMost.toNanos();
-        for (boolean alive = isAlive(); !reached.call(); alive = isAlive()) { // what came with its end counts
+        for (boolean alive = isAlive(); !reached.call(); alive = isAlive()) { // reached at its end counts
             assertThat(alive)
                     .as("alive until %s; it said: %s%s", moment, out(), messages())
                     .isTrue();
@@ -61,17 +61,17 @@ final class CommandProcess implements AutoCloseable {
         return process.isAlive();
     }
 
-    /** Processes that it started and that are still there. */
+    /** Returns the running processes that it started. */
     Stream<ProcessHandle> children() {
         return process.children();
     }
 
-    /** These, and theirs. */
+    /** Returns its children and all their descendants. */
     Stream<ProcessHandle> descendants() {
         return process.descendants();
     }
 
-    /** {@code kill -9}. */
+    /** Kills it with {@code kill -9}. */
     void kill() throws InterruptedException {
         process.destroyForcibly();
         assertThat(process.waitFor(60, TimeUnit.SECONDS))
@@ -79,7 +79,7 @@ final class CommandProcess implements AutoCloseable {
                 .isTrue();
     }
 
-    /** {@code INT} is what Ctrl-C sends. */
+    /** Sends a signal; Ctrl-C sends {@code INT}. */
     void signal(String name) throws IOException, InterruptedException {
         signal(name, process.toHandle());
     }
@@ -89,7 +89,7 @@ final class CommandProcess implements AutoCloseable {
         assertThat(kill.waitFor(60, TimeUnit.SECONDS)).as("sent %s", name).isTrue();
     }
 
-    /** Its exit code. */
+    /** Waits for its end and returns its exit code. */
     int await(Duration atMost) throws InterruptedException, IOException {
         boolean ended = process.waitFor(atMost.toMillis(), TimeUnit.MILLISECONDS);
         assertThat(ended)

@@ -16,15 +16,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code compare} as people run it, in a process of its own: conf/compare/smoke.yaml to its end, and Ctrl-C on the way. */
+/** Runs {@code compare} in a process of its own, as users do: conf/compare/smoke.yaml to its end, and one run that is stopped midway. */
 class CompareSmokeIT {
     private static final Duration PATIENCE = Duration.ofSeconds(150);
-    private static final int CELLS = 2 * 7 * 3; // workloads, models, layouts: one of them without all-reduces, too
+    private static final int CELLS = 2 * 7 * 3; // workloads, models, layouts; one also runs without all-reduces
 
     @TempDir
     Path folder;
 
-    /** By the launcher's JVM and its good compiler, without which the engine's matrix product is slow beyond use. */
+    /** Uses the launcher's JVM and its optimizing compiler, without which the engine's matmul is too slow to use. */
     @Test
     @Timeout(200)
     void everyArchitectureIsMeasured() throws Exception {
@@ -45,7 +45,7 @@ class CompareSmokeIT {
                 .noneMatch(cell -> cell.has("error"));
     }
 
-    /** How it goes on from there is {@link CompareTest}'s subject. */
+    /** {@link CompareTest} tests how the comparison resumes. */
     @Test
     @Timeout(200)
     void ctrlCKeepsWhatIsFinished() throws Exception {
@@ -59,7 +59,7 @@ class CompareSmokeIT {
         try (CommandProcess stopped = compare(TinyModel.environment(folder), endless)) {
             stopped.awaitWhileAlive(
                     "three rounds are there", PATIENCE, () -> journaled().size() >= 3);
-            stopped.signal("TERM"); // INT is ignored by processes that a script started in the background
+            stopped.signal("TERM"); // background processes of a script ignore INT
             assertThat(stopped.await(PATIENCE)).as(stopped.messages()).isEqualTo(ExitCode.STOPPED.code());
             assertThat(stopped.messages())
                     .contains("Stopping. Finished rounds are kept: the same command goes on from here.");

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code compare} on the CPU engine and tiny models, in this JVM: one comparison, looked at, then changed and gone on with. */
+/** Runs {@code compare} on the CPU engine with tiny models in this JVM: one comparison is inspected, then changed and resumed. */
 @Timeout(60)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class CompareTest {
@@ -32,7 +32,7 @@ class CompareTest {
             settings: {loadFormat: dummy, backend: cpu, threads: 1, maxNumSeqs: 2, pageTokens: 1, repeat: 2}
             """;
 
-    /** Loads that fit, on engines that open: two models by 1x2, 1x2 without sums and 2x1. */
+    /** Workloads that fit, two models, and three layouts of engines that open: 1x2, 1x2 without all-reduces, and 2x1. */
     private static final int CELLS = 2 * 2 * 3;
 
     @TempDir

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A comparison as it is written down: what comes of it, and what is refused. */
+/** Tests the comparison file: what is parsed from it and what is refused. */
 class ComparisonFileTest {
     private static final String WHOLE = """
             models: {dense: a, track: ../b}

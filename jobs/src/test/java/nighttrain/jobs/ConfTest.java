@@ -34,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Loads every file in conf/, as whoever uses it would, so that none of them rots. */
+/** Loads every file in conf/ as a user would, so that none becomes outdated. */
 class ConfTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -107,7 +107,7 @@ class ConfTest {
         assertThat(GenerateOptions.of(values).input().kind()).isInstanceOf(Labels.class);
     }
 
-    /** And what it sets beside published figures is there to be set beside them. */
+    /** Loads the models as well, and checks that every workload with published figures is in the comparison. */
     private static void loadsAsComparison(Path file) throws IOException {
         Comparison comparison = ComparisonFile.read(file);
         for (Candidate candidate : comparison.candidates()) {

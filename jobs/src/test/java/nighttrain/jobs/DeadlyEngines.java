@@ -14,26 +14,26 @@ import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineFactory.RealEngines;
 
 /**
- * The real engine, and a prompt that is its process's last.
+ * The real engine, with prompts that end its process or lose its device.
  *
- * @param poison the tokens that such a prompt has in a row; {@link #AT_ONCE}: no prompt is needed
- * @param death what it does
+ * @param poison token sequence that makes a prompt deadly; {@link #AT_ONCE}: opening the engine is deadly
+ * @param death what a deadly prompt does
  */
-@SuppressWarnings("ArrayRecordComponent") // compared by its elements, here alone
+@SuppressWarnings("ArrayRecordComponent") // only this record compares it, by its elements
 record DeadlyEngines(int[] poison, Death death) implements EngineFactory {
     private static final long serialVersionUID = 1L;
 
-    /** What becomes of a process. */
+    /** How the process fails. */
     enum Death {
-        /** It is gone, as after a fault in a native library. */
+        /** The process ends, as after a fault in a native library. */
         HALT,
-        /** It goes on, but its driver serves it no more, as after a kernel's bad access. */
+        /** The process continues, but CUDA's driver refuses further work, as after an illegal access by a kernel. */
         LOSE_DEVICE
     }
 
     static final int[] AT_ONCE = {};
 
-    /** As CUDA's driver knows it, of a whole process. */
+    /** Whether the device is lost: as with CUDA's driver, for the whole process. */
     private static volatile boolean deviceLost;
 
     @Override

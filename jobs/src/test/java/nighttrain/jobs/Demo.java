@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** {@code generate} on small things. */
+/** Arguments of {@code generate} for small models and inputs. */
 final class Demo {
     private Demo() {}
 

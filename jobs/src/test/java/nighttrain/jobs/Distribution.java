@@ -12,9 +12,9 @@ import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileUtil;
 
 /**
- * A whole Spark in a folder.
+ * A complete Spark distribution in a folder.
  *
- * @param home what SPARK_HOME names
+ * @param home value of SPARK_HOME
  * @param line its major and minor version
  */
 record Distribution(Path home, String line, String scala) {
@@ -22,8 +22,8 @@ record Distribution(Path home, String line, String scala) {
     private static final Pattern CORE = Pattern.compile("spark-core_([0-9.]+)-([0-9]+\\.[0-9]+).*\\.jar");
 
     /**
-     * Those that pyspark packages hold, {@code pip install --target folder/3.5.9 pyspark==3.5.9} each, and Spark 3.5 with Scala 2.13, of which
-     * there is no package, where Night Train is built for it.
+     * Returns the distributions in pyspark packages, each installed by {@code pip install --target folder/3.5.9 pyspark==3.5.9}. Where Night Train is
+     * built for Spark 3.5 with Scala 2.13, of which there is no package, that distribution is added.
      */
     static List<Distribution> in(Path folder) throws IOException {
         List<Distribution> all = new ArrayList<>();
@@ -50,7 +50,7 @@ record Distribution(Path home, String line, String scala) {
         return new Distribution(home, core.group(2), core.group(1));
     }
 
-    /** Its scripts and its Python on other jars: links to both, made anew in a folder. */
+    /** Links its scripts, its Python and the given jars into a new folder. */
     private Distribution withJars(List<Path> jars, Path other) throws IOException {
         FileUtil.fullyDelete(other.toFile());
         SparkInstallation.linkJars(other, jars);
@@ -66,7 +66,7 @@ record Distribution(Path home, String line, String scala) {
         }
     }
 
-    /** Of Night Train. */
+    /** Returns Night Train's jar for this version. */
     Path jar() {
         String build = "spark-" + line + "_" + scala;
         return line.equals("4.2")
@@ -74,7 +74,7 @@ record Distribution(Path home, String line, String scala) {
                 : BUILDS.resolve(build).resolve("nighttrain-" + build + ".jar");
     }
 
-    /** Of its scripts. */
+    /** Returns the environment of its scripts. */
     Map<String, String> environment() {
         return Map.of(
                 "SPARK_HOME",
@@ -87,7 +87,7 @@ record Distribution(Path home, String line, String scala) {
                 System.getProperty("java.home"));
     }
 
-    /** Delta's coordinates in the table of INPUT.md, for this Scala. */
+    /** Returns Delta's coordinates from the table of INPUT.md, for this Scala. */
     String deltaPackage() throws IOException {
         Matcher row = Pattern.compile("\\| " + Pattern.quote(line) + " \\|[^|]*\\| `(delta-spark\\S*)_[0-9.]+:(\\S+)`")
                 .matcher(Files.readString(Project.ROOT.resolve("pipeline/INPUT.md")));
@@ -97,12 +97,12 @@ record Distribution(Path home, String line, String scala) {
         return "io.delta:" + row.group(1) + "_" + scala + ":" + row.group(2);
     }
 
-    /** From 4.0 on the package holds it. */
+    /** Returns whether the package holds Spark Connect, as it does from 4.0 on. */
     boolean hasConnect() {
         return !line.startsWith("3.");
     }
 
-    /** Of Python without a JVM: the package, and what {@code CONTRIBUTING.md} has beside it. */
+    /** Returns the environment of a Python client without a JVM: the package, and what {@code CONTRIBUTING.md} installs beside it. */
     Map<String, String> clientEnvironment() {
         Path folder = home.getParent();
         return Map.of("PYTHONPATH", folder + ":" + folder.resolveSibling("connect"));

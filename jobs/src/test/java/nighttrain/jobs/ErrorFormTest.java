@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Every user error reads {@code what failed: value (limit; way out)}. */
 class ErrorFormTest {
-    /** What a way out tells the user to do. A hint of another form names none. */
+    /** The imperatives that ways out use. A hint of another form has none of them. */
     private static final Set<String> IMPERATIVES = Set.of(
             "add",
             "ask",
@@ -59,10 +59,10 @@ class ErrorFormTest {
                     + "|beginnings|deaths?|dies?|died|likeliest)\\b",
             Pattern.CASE_INSENSITIVE);
 
-    /** Begins in lower case, with an option, or with what is written in capitals everywhere: GPUs, KV. */
+    /** Begins in lower case, with an option, or with a word that is always in capitals: GPUs, KV. */
     private static final Pattern WHAT = Pattern.compile("(--[a-z]|[a-z]|[A-Z]{2}|" + ErrorTexts.HOLE + ").*[^:.\\s]");
 
-    /** Of {@code Flaw.refuse}: the texts of each {@code Flaw} are read where it is made. */
+    /** The form of {@code Flaw.refuse}, whose texts are read where each {@code Flaw} is made. */
     private static final String PASSED_ON = "…: … (…)";
 
     @Test

@@ -33,18 +33,18 @@ import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 
 /**
- * The texts of the user errors that Java sources make. A text is what its literals say: a constant and a local variable are
- * read where they are declared, a parameter at the method's callers, both branches of a condition are texts of their own, and
- * any other expression is {@value #HOLE}. A {@code Flaw} is an error that is made later of the same three parts.
+ * Collects the texts of the user errors in Java sources. A text consists of its literals: a constant or a local variable is read where it is
+ * declared, a parameter at the method's callers, each branch of a condition gives a text of its own, and any other expression is {@value #HOLE}. A
+ * {@code Flaw} holds the same three parts of an error that is made later.
  */
 final class ErrorTexts {
     /** A part that is known only when the program runs. */
     static final String HOLE = "…";
 
-    /** Methods that call one another in a circle, or a chain that is too long to follow, end here. */
+    /** Depth at which reading ends: at methods that call one another in a circle, and in chains that are too long to follow. */
     private static final int MAX_DEPTH = 6;
 
-    /** A component whose name more records share is not followed: {@code name} or {@code path} is anything. */
+    /** A component name that more records than this share is not followed: {@code name} or {@code path} could be anything. */
     private static final int MAX_RECORDS = 2;
 
     /** What failed and the hint of one call; {@code place} is file and line. */
@@ -72,7 +72,7 @@ final class ErrorTexts {
         this.trees = trees;
     }
 
-    /** The texts of all errors that {@code files} make, each once. */
+    /** Returns the texts of all errors that {@code files} make, each once. */
     static Set<Text> of(List<Path> files) throws IOException {
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         try (StandardJavaFileManager manager = compiler.getStandardFileManager(null, null, null)) {
@@ -151,7 +151,7 @@ final class ErrorTexts {
         return texts;
     }
 
-    /** A text, and the caller of each method whose parameters it took: what and hint of one text are of the same caller. */
+    /** A text, and the caller that supplied each method's parameters in it: what and hint of one text come from the same caller. */
     private record Reading(String text, Map<MethodTree, TreePath> bound) {}
 
     private List<Reading> read(ExpressionTree tree, TreePath at, Map<MethodTree, TreePath> bound, int depth) {
@@ -190,7 +190,7 @@ final class ErrorTexts {
         return List.of(new Reading(HOLE, bound));
     }
 
-    /** What an {@code Optional} or stream of texts comes to, and a record's component: what it was made with. */
+    /** Reads the texts of an {@code Optional} or stream; for a record's component, reads the arguments of the record's constructor calls. */
     private List<Reading> called(
             MethodInvocationTree call,
             MemberSelectTree select,
@@ -246,7 +246,7 @@ final class ErrorTexts {
         return constant(name, null, at, bound, depth);
     }
 
-    /** What callers give for a parameter: of the one that is bound already, else of each. */
+    /** Reads the arguments that callers give for a parameter: of the caller that is already bound, else of each caller. */
     private List<Reading> argument(
             MethodTree method, int index, TreePath at, Map<MethodTree, TreePath> bound, int depth) {
         String owner = owner(at);

@@ -9,7 +9,7 @@ import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 
-/** Another engine, whose sessions' offers and polls a test may change. */
+/** Forwards to another engine; subclasses can change the offers and polls of its sessions. */
 abstract class ForwardingEngine implements Engine {
     private final Engine engine;
 
@@ -17,12 +17,12 @@ abstract class ForwardingEngine implements Engine {
         this.engine = engine;
     }
 
-    /** What an offer to one of its sessions does. */
+    /** Performs an offer to one of its sessions. */
     boolean offer(Session session, GenerationRequest request) {
         return session.offer(request);
     }
 
-    /** What a poll of one of its sessions does. */
+    /** Performs a poll of one of its sessions. */
     Optional<Generation> poll(Session session, Duration atMost) throws InterruptedException {
         return session.poll(atMost);
     }

@@ -15,8 +15,8 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A disk that is really full, and then has room: a file system in memory, which only the command's own processes see. With
- * {@code -Dnighttrain.soak}, since it takes two runs of the command; where no file system can be mounted it is left out.
+ * Tests a job on a disk that is really full and later has room: an in-memory file system that only the command's own processes see. Runs with {@code
+ * -Dnighttrain.soak}, since it takes two runs of the command, and is skipped where no file system can be mounted.
  */
 @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
 class FullDiskIT {

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Our shell scripts, in folders and with arguments that a shell would run or take apart if it were let: it never is. */
+/** Checks that our shell scripts neither execute nor split names of folders and arguments, as a shell does without quotes. */
 class HostileShellTest {
     private static final List<String> ARGUMENTS =
             List.of("--input", "a b'\"$(touch pwned)`touch pwned`;touch pwned #*", "-", "--output", "-rf", "", "\n\\");
@@ -51,7 +51,7 @@ class HostileShellTest {
                         "-Dnighttrain.log=" + home + "/" + logOf(said))
                 .noneMatch(argument -> argument.startsWith("-XX:SharedArchiveFile"));
 
-        // Jars that stay as they are come first: an archive holds theirs.
+        // Jars that do not change come first on the class path: an archive holds their classes.
         Path library = Files.createFile(dir.resolve("library of * [z].jar"));
         write("jobs/target/classpath.txt", jar + ":" + library + "\n");
         Path archive = write("jobs/target/classes.jsa", "");
@@ -64,7 +64,7 @@ class HostileShellTest {
                 .contains("-XX:SharedArchiveFile=" + archive);
     }
 
-    /** They may run what is there, and are told what is not: Maven could not build it for them. */
+    /** Other users may run a built tree. They are told if something is missing, since Maven could not build it for them. */
     @Test
     void launcherOfAnotherUsersTree() throws IOException, InterruptedException {
         boolean root = "root".equals(System.getProperty("user.name"));
@@ -172,7 +172,7 @@ class HostileShellTest {
         return Files.writeString(file, text);
     }
 
-    /** What the command said, taken apart at its NULs. */
+    /** Runs the command and returns its output, split at NULs. */
     private List<String> run(List<String> command, Map<String, String> environment)
             throws IOException, InterruptedException {
         List<String> whole = new ArrayList<>(command);

@@ -13,11 +13,11 @@ import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 
-/** What the journal of a job holds, seen from outside, as the next run will see it. */
+/** Reads a job's journal from outside, as the next run will. */
 final class JournalView {
     private final Journal journal;
 
-    /** A result row's place in the input. */
+    /** Position of a result row in the input. */
     record Key(String file, long row, int sample) {}
 
     JournalView(Path output) {
@@ -25,7 +25,7 @@ final class JournalView {
                 JobFolder.of(output.toUri().toString(), new Configuration()).journal();
     }
 
-    /** Finished rows by journal file; what a killed writer had not flushed is not there. */
+    /** Returns the finished rows by journal file, without those that a killed writer had not flushed. */
     Map<String, List<Key>> rowsByFile() {
         Map<String, List<Key>> rows = new HashMap<>();
         for (FileStatus file : journal.resultFiles()) {
@@ -37,7 +37,7 @@ final class JournalView {
         return rows;
     }
 
-    /** Whether some are being computed, or were when their process ended. */
+    /** Returns whether rows are in flight, or were when their process ended. */
     boolean hasRowsInFlight() {
         return !AttemptLog.files(journal, "").isEmpty();
     }

@@ -19,9 +19,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * {@code kill -9} of the real command at moments of one job, each time run again: in the end every id once, and no row that a run
- * left in the journal computed by a later one. The three moments that what is on disk tells apart; ten with
- * {@code -Dnighttrain.kills=10}, two minutes more.
+ * Kills the real command with {@code kill -9} at moments of one job and runs it again each time. In the end every id exists once, and no run has
+ * computed a row that an earlier run left in the journal. Tests the three moments that differ by what is on disk; {@code -Dnighttrain.kills=10} tests
+ * ten, in two more minutes.
  */
 class KillIT {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
@@ -31,7 +31,7 @@ class KillIT {
 
     private static final int KILLS = Integer.getInteger("nighttrain.kills", 3);
     private static final boolean EVERY_MOMENT = KILLS > 5;
-    /** Five moments, or two, have names below; the others fall between rows. */
+    /** Five moments, or two, are named below; the other kills fall between rows. */
     private static final int KILLS_BETWEEN_ROWS = KILLS - (EVERY_MOMENT ? 5 : 2);
 
     private final SplittableRandom random = new SplittableRandom(20261122);
@@ -62,7 +62,7 @@ class KillIT {
         assertThat(Results.ids(output)).hasSize(ROWS).doesNotHaveDuplicates();
     }
 
-    /** Whether a new job was; a machine that stalls may be late. */
+    /** Returns whether a new job was killed at every moment; on a machine that stalls, a kill may come too late. */
     private boolean isKilledAtItsMoments(int trial) throws Exception {
         home = Files.createDirectory(folder.resolve("trial-" + trial));
         output = home.resolve("out");
@@ -87,9 +87,9 @@ class KillIT {
     }
 
     /**
-     * Runs the command until {@code moment} and a random instant longer, kills it, and counts what it computed.
+     * Runs the command until {@code moment} and a random time longer, kills it, and records the rows that it computed.
      *
-     * @return false where it was through before the kill
+     * @return false if the job was complete before the kill
      */
     private boolean killWhen(String moment, Callable<Boolean> reached) throws Exception {
         try (CommandProcess process = start()) {
@@ -129,7 +129,7 @@ class KillIT {
     private CommandProcess start() throws IOException {
         List<String> options = new ArrayList<>(TinyModel.OPTIONS);
         options.addAll(List.of("--limit", String.valueOf(ROWS), "--id-column", "id", "--max-tokens", "16"));
-        options.addAll(List.of("--max-num-seqs", "4")); // few at a time, so that moments differ
+        options.addAll(List.of("--max-num-seqs", "4")); // few rows at a time, so that moments differ
         return CommandProcess.nighttrain(
                 home,
                 TinyModel.environment(home),

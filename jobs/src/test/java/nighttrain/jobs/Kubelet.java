@@ -15,8 +15,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Stands for the nodes of a cluster, its scheduler and its DNS: starts every pod as a process with an address of its own, as long as
- * there are GPUs for it, and tells the API server what becomes of it.
+ * Stands in for a cluster's nodes, scheduler and DNS: starts every pod as a process with an address of its own while GPUs are free, and reports the
+ * pod's state to the API server.
  */
 final class Kubelet implements AutoCloseable {
     private static final Duration PAUSE = Duration.ofMillis(100);
@@ -31,7 +31,7 @@ final class Kubelet implements AutoCloseable {
     private volatile boolean ending;
     private int started;
 
-    /** A pod of this node. */
+    /** A running pod of this node. */
     private record Running(CommandProcess process, String address, int gpus, AtomicBoolean warned) {}
 
     private Kubelet(KubernetesApi api, SparkInstallation spark, int gpus, Path folder) {
@@ -56,7 +56,7 @@ final class Kubelet implements AutoCloseable {
                 }
                 Thread.sleep(PAUSE.toMillis());
             } catch (IOException busy) {
-                System.err.println("kubelet: " + busy); // it asks again; a test that waits in vain shows this
+                System.err.println("kubelet: " + busy); // the loop asks again; this shows why a test waits
             } catch (InterruptedException end) {
                 return;
             }
@@ -112,7 +112,7 @@ final class Kubelet implements AutoCloseable {
         tell(pod, here, "Running", Map.of("running", Map.of("startedAt", now())));
     }
 
-    /** Spark's executors have a script that is run before they are told to end: it sends them the signal of a power failure. */
+    /** Ends a pod. Spark's executors have a preStop script that sends them SIGPWR before they are told to end. */
     private static void end(JsonNode pod, Running here) throws IOException, InterruptedException {
         boolean warned = here.warned.getAndSet(true);
         if (Instant.now()
@@ -124,7 +124,7 @@ final class Kubelet implements AutoCloseable {
         }
     }
 
-    /** A service's name stands for the pods that it selects. */
+    /** Returns lines of {@code /etc/hosts}; the name of a service stands for the pods that it selects. */
     private List<String> hosts(String address) throws IOException, InterruptedException {
         List<String> hosts = new ArrayList<>();
         hosts.add("127.0.0.1 localhost");

@@ -22,7 +22,7 @@ import java.util.Optional;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
-/** The few calls of Kubernetes' API that nodes and tests make. */
+/** The calls of Kubernetes' API that {@link Kubelet} and tests make. */
 final class KubernetesApi {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -30,7 +30,7 @@ final class KubernetesApi {
     private final String token;
     private final HttpClient client;
 
-    /** {@code certificates}: what the server shows, as PEM. */
+    /** {@code certificates}: the server's certificates, as PEM. */
     KubernetesApi(String url, Path certificates, String token) throws IOException, GeneralSecurityException {
         this.url = url;
         this.token = token;
@@ -52,14 +52,14 @@ final class KubernetesApi {
         return context;
     }
 
-    /** All of a kind, {@code api/v1/pods}, in all namespaces. */
+    /** Returns all objects of a kind, such as {@code api/v1/pods}, in all namespaces. */
     List<JsonNode> list(String kind) throws IOException, InterruptedException {
         List<JsonNode> items = new ArrayList<>();
         get(kind).orElseThrow().required("items").forEach(items::add);
         return items;
     }
 
-    /** Nothing where it does not exist. */
+    /** Returns the object, or empty if it does not exist. */
     Optional<JsonNode> get(String path) throws IOException, InterruptedException {
         return send("GET", path, "application/json", null);
     }
@@ -72,7 +72,7 @@ final class KubernetesApi {
         send("PATCH", path, "application/merge-patch+json", body);
     }
 
-    /** Asks for its end, for which it has this long. */
+    /** Requests its deletion with this grace period. */
     void delete(String path, Duration grace) throws IOException, InterruptedException {
         send("DELETE", path, "application/json", Map.of("gracePeriodSeconds", grace.toSeconds()));
     }

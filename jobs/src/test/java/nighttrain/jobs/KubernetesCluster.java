@@ -16,8 +16,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The API server of a real Kubernetes, with its etcd; no kubelet, whose containers want a machine of their own: {@link Kubelet}
- * stands for it.
+ * The API server of a real Kubernetes, with its etcd. It has no kubelet, whose containers need a machine of their own: {@link Kubelet} stands in for
+ * it.
  */
 final class KubernetesCluster implements AutoCloseable {
     static final String NAMESPACE = "night-train";
@@ -36,11 +36,10 @@ final class KubernetesCluster implements AutoCloseable {
         this.folder = folder;
     }
 
-    /** Its nodes have that many GPUs in all. */
+    /** Starts a cluster whose nodes have {@code gpus} GPUs in all. */
     static KubernetesCluster start(Path folder, SparkInstallation spark, int gpus) throws Exception {
         KubernetesCluster cluster = new KubernetesCluster(folder);
-        Runtime.getRuntime()
-                .addShutdownHook(new Thread(cluster::close)); // a test that was killed leaves nothing behind
+        Runtime.getRuntime().addShutdownHook(new Thread(cluster::close)); // leaves no processes if the test is killed
         cluster.startServers();
         cluster.api = new KubernetesApi(cluster.url(), cluster.certificates(), TOKEN);
         cluster.servers.get(1).awaitWhileAlive("Kubernetes is ready", PATIENCE, cluster::isReady);
@@ -53,29 +52,29 @@ final class KubernetesCluster implements AutoCloseable {
         return "https://127.0.0.1:" + port;
     }
 
-    /** What the server shows, as PEM. */
+    /** Returns the file of the server's certificate, as PEM. */
     Path certificates() {
         return folder.resolve("certificates/apiserver.crt");
     }
 
-    /** Who may do everything. */
+    /** Returns the file of the token of a user with all permissions. */
     Path token() {
         return folder.resolve("token");
     }
 
-    /** What KUBECONFIG names. */
+    /** Returns the value of KUBECONFIG. */
     Path kubeconfig() {
         return folder.resolve("kubeconfig");
     }
 
-    /** Pods of this role, {@code driver} or {@code executor}, that are there. */
+    /** Returns the existing pods of this role, {@code driver} or {@code executor}. */
     List<JsonNode> pods(String role) throws IOException, InterruptedException {
         return api.list("api/v1/pods").stream()
                 .filter(pod -> pod.at("/metadata/labels/spark-role").asText().equals(role))
                 .toList();
     }
 
-    /** What a pod's container says on standard error. */
+    /** Returns what a pod's container wrote to standard error. */
     String log(JsonNode pod) throws IOException {
         StringBuilder log = new StringBuilder();
         try (var files = Files.newDirectoryStream(
@@ -87,12 +86,12 @@ final class KubernetesCluster implements AutoCloseable {
         return log.toString();
     }
 
-    /** What is on the persistent volume of that claim. */
+    /** Returns the folder of the persistent volume of a claim. */
     Path claim(String name) throws IOException {
         return Files.createDirectories(folder.resolve("claims").resolve(name));
     }
 
-    /** As when a node is drained. */
+    /** Deletes a pod, as when a node is drained. */
     void evict(JsonNode pod, Duration grace) throws IOException, InterruptedException {
         api.delete(Kubelet.path(pod), grace);
     }

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** conf/cluster/submit with conf/cluster/kubernetes.properties, on GPUs that only the cluster believes in. */
+/** Runs conf/cluster/submit with conf/cluster/kubernetes.properties, on GPUs that exist only for the cluster. */
 @Tag("kubernetes")
 @Timeout(600)
 class KubernetesIT {
@@ -52,7 +52,7 @@ class KubernetesIT {
         }
     }
 
-    /** What a Spark distribution has for Kubernetes, fetched by the profile. */
+    /** Returns the jars that a Spark distribution has for Kubernetes, which the Maven profile fetched. */
     private static Path[] jars() throws IOException {
         try (Stream<Path> jars = Files.list(Project.ROOT.resolve("jobs/target/kubernetes"))) {
             return jars.toArray(Path[]::new);
@@ -127,7 +127,7 @@ class KubernetesIT {
                 folder, environment, "/models/demo", input, "--backend", "cpu", "--limit", String.valueOf(ROWS));
     }
 
-    /** The example's, but for what is elsewhere here; later lines win. */
+    /** Writes the example's properties, followed by those that differ here; later lines win. */
     private Path properties(String... conf) throws IOException {
         String example = Files.readString(Project.CONF.resolve("cluster/kubernetes.properties"));
         return Files.writeString(

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code label} as the README has it, of some of the demo's rows by a model of random weights; and what it refuses. */
+/** Runs {@code label} as in the README, on some of the demo's rows with a model of random weights, and tests what it refuses. */
 @Timeout(300)
 class LabelIT {
     private static final int ROWS = 40;

@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import org.junit.jupiter.api.Test;
 
 class LauncherClassPathTest {
-    /** No class names them, so nothing fails without them where there is no GPU. */
+    /** No class refers to these libraries, so nothing fails without them on a machine without a GPU. */
     @Test
     void hasTheNativeLibrariesOfGpus() throws IOException {
         assertThat(Files.readString(Project.ROOT.resolve("jobs/target/classpath.txt")))

@@ -8,7 +8,7 @@ import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetReader;
 import org.apache.parquet.hadoop.example.GroupReadSupport;
 
-/** A small Parquet file, read without Spark. */
+/** Reads a small Parquet file without Spark. */
 final class Lines {
     private Lines() {}
 

@@ -15,7 +15,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Links of the Markdown pages lead to files and headings that are there. */
+/** Checks that links in the Markdown pages lead to existing files and headings. */
 class LinksTest {
     private static final Pattern LINK = Pattern.compile("\\]\\((?!https?:)([^)\\s#]*)(?:#([^)\\s]+))?\\)");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.*)$");
@@ -38,7 +38,7 @@ class LinksTest {
         assertThat(dead).isEmpty();
     }
 
-    /** Of the root and of the folders in it that git may know. */
+    /** Returns the Markdown pages of the root and of the folders directly in it. */
     private static List<Path> pages() throws IOException {
         List<Path> pages = new ArrayList<>();
         try (Stream<Path> folders = Files.list(Project.ROOT)) {
@@ -52,7 +52,7 @@ class LinksTest {
         return pages;
     }
 
-    /** As GitHub makes them of headings. */
+    /** Returns the anchors that GitHub makes of the headings. */
     private static Set<String> anchors(Path page) throws IOException {
         return HEADING.matcher(Files.readString(page))
                 .results()

@@ -9,7 +9,7 @@ import nighttrain.executor.request.Generation;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineFactory.RealEngines;
 
-/** Engines that take what they are offered, as the real one does, and are never done with it. */
+/** Engines that accept requests as the real one does and never answer. */
 record MuteEngines() implements EngineFactory {
     private static final long serialVersionUID = 1L;
 

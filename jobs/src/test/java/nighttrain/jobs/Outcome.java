@@ -7,9 +7,9 @@ import java.util.List;
 import nighttrain.jobs.cli.ExitCode;
 import nighttrain.jobs.cli.Terminal;
 
-/** What a command that ran inside this JVM came to. */
+/** The outcome of a command that ran inside this JVM. */
 record Outcome(ExitCode exitCode, String out, List<String> messages) {
-    /** Runs {@code nighttrain arguments}, its messages going to no terminal. */
+    /** Runs {@code nighttrain arguments}; its messages do not go to a terminal. */
     static Outcome of(String... arguments) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream messages = new ByteArrayOutputStream();

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Where executors land, and on which GPUs: a node with four GPUs and one without, on a real cluster. */
+/** Tests on which nodes and GPUs executors run: a node with four GPUs and one without, on a real cluster. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Timeout(600)
 class PlacementIT {
@@ -49,7 +49,7 @@ class PlacementIT {
         cluster.close();
     }
 
-    /** GPUs are asked for by the stage that feeds engines; what reads, sorts and writes runs where there are none. */
+    /** Only the stage that feeds engines requests GPUs. Stages that read, sort and write run on executors without GPUs. */
     @Test
     void onlyTheStageThatGeneratesHoldsGpusAndItsExecutorsShareNone() throws Exception {
         Path output = folder.resolve("out");
@@ -59,9 +59,9 @@ class PlacementIT {
                 "spark.dynamicAllocation.initialExecutors", "1",
                 "spark.dynamicAllocation.maxExecutors", "2",
                 "spark.executor.resource.gpu.amount", "2",
-                "spark.network.timeout", "600s"); // some are silent for a while below, and not lost
+                "spark.network.timeout", "600s"); // executors are paused below, not lost
         String job;
-        String[] oneByOne = command(output, "--max-num-seqs", "1"); // so slow that rows are met in flight
+        String[] oneByOne = command(output, "--max-num-seqs", "1"); // so slow that rows are in flight
         try (CommandProcess driver = cluster.driver(conf, oneByOne)) {
             JournalView journal = new JournalView(output);
             driver.awaitWhileAlive(
@@ -69,11 +69,11 @@ class PlacementIT {
                     PATIENCE,
                     () -> journal.hasRowsInFlight() && !holders().isEmpty());
             List<ProcessHandle> atWork = holders();
-            signal("STOP", atWork); // or the job might end before a second comes
+            signal("STOP", atWork); // or the job might end before a second executor starts
             driver.awaitWhileAlive(
                     "all GPUs are taken", PATIENCE, () -> holders().size() == 2);
             job = cluster.lastApplication();
-            driver.signal("STOP"); // nothing that it has is given back meanwhile
+            driver.signal("STOP"); // while stopped it gives nothing back
             refusesWhatOthersHave();
             driver.signal("CONT");
             signal("CONT", atWork);
@@ -92,7 +92,7 @@ class PlacementIT {
                         .containsPattern("GPUs of this executor: \\[(0, 1|2, 5)]"));
     }
 
-    /** Nor where all of a job holds them; with {@code -Dnighttrain.soak}, since it takes six executors. */
+    /** Executors share no GPU even if all executors of a job hold GPUs. Runs with {@code -Dnighttrain.soak}, since it takes six executors. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             2 | 0, 1; 2, 5
@@ -120,7 +120,7 @@ class PlacementIT {
         String refused = "no executor within 1 s" + why + "wait for that, ask for less, or raise --executor-wait)";
         assertThat(refusal(folder.resolve("full"), "spark.executor.resource.gpu.amount=2", "--executor-wait", "1s"))
                 .containsExactly("waiting for an executor" + why + "gives up after 1 s)", refused);
-        if (System.getProperty("nighttrain.soak") != null) { // it reads its prompts first, where there are no GPUs
+        if (System.getProperty("nighttrain.soak") != null) { // first reads its prompts on executors without GPUs
             List<String> dynamic = List.of(
                     "--executor-wait",
                     "1s",
@@ -148,7 +148,7 @@ class PlacementIT {
         assertThat(folder.resolve("never")).doesNotExist();
     }
 
-    /** What a command says that gets no executor. */
+    /** Returns the messages of a command that gets no executor. */
     private List<String> refusal(Path output, String conf, String... options) throws IOException {
         List<String> more = new ArrayList<>(List.of(options));
         more.addAll(List.of("--conf", conf));
@@ -158,7 +158,7 @@ class PlacementIT {
         return outcome.messages();
     }
 
-    /** Executors that have GPUs, and have said which. */
+    /** Returns the executors that have logged their GPUs. */
     private List<ProcessHandle> holders() {
         return gpuNode.executors()
                 .filter(executor ->
@@ -172,7 +172,7 @@ class PlacementIT {
         }
     }
 
-    /** Two machines' figures are no comparison: it takes one executor, and that one's GPUs. */
+    /** Figures of two machines are not comparable, so a comparison uses one executor and that executor's GPUs. */
     @Test
     void aComparisonMeasuresOnOneExecutor() throws Exception {
         Path output = folder.resolve("compared");
@@ -233,7 +233,7 @@ class PlacementIT {
         return Demo.command(model(), Project.DEMO_PROMPTS, output, options.toArray(String[]::new));
     }
 
-    /** The GPUs that each executor of an application took on a node. */
+    /** Returns the GPUs that each executor of an application took on a node. */
     private static List<String> gpus(ClusterWorker node, String application) throws IOException {
         return node.logs(application).values().stream()
                 .flatMap(log -> GPUS.matcher(log).results())

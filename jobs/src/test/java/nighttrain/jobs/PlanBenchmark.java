@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A plan of the demo's 500 prompts on the processors here, and the run that follows it, each in a process of its own. */
+/** Plans the demo's 500 prompts for this machine's processors, then runs them, each in a process of its own. */
 @Tag("benchmark")
 class PlanBenchmark {
     private static final Duration MOST = Duration.ofMinutes(5);

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code plan} of the demo's prompts, for hardware that is here and that is not; its counts against counts of our own. */
+/** Runs {@code plan} on the demo's prompts for hardware that is present and hardware that is not, and checks its counts independently. */
 @Timeout(300)
 class PlanIT {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -38,7 +38,7 @@ class PlanIT {
         promptTokens = promptTokens();
     }
 
-    /** A command of {@code generate} with another first word is planned, and writes nothing. */
+    /** {@code plan} accepts the options of {@code generate} and writes nothing. */
     @Test
     void theJobsOwnCommandAndFile() throws Exception {
         Path config = Files.writeString(

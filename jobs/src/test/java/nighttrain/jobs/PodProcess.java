@@ -14,8 +14,8 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * A pod's container as a process of this machine: it has the pod's arguments, environment, volumes and address, but this machine's
- * files, so that paths of its volumes are replaced wherever the pod names them.
+ * Runs a pod's container as a process of this machine. The process has the pod's arguments, environment, volumes and address, but this machine's
+ * files, so paths of its volumes are replaced wherever the pod names them.
  */
 final class PodProcess {
     private final JsonNode pod;
@@ -26,10 +26,10 @@ final class PodProcess {
     private final Map<String, String> paths = new LinkedHashMap<>();
 
     /**
-     * A pod's.
+     * Prepares a pod's process.
      *
      * @param claims a folder for each persistent volume claim
-     * @param home where its other volumes lie, and what it says
+     * @param home folder of its other volumes and its output
      */
     PodProcess(JsonNode pod, String address, Path claims, Path home) {
         this.pod = pod;
@@ -39,12 +39,12 @@ final class PodProcess {
         this.home = home;
     }
 
-    /** GPUs that a pod is to have. */
+    /** Returns the number of GPUs that a pod requests. */
     static int gpus(JsonNode pod) {
         return pod.at("/spec/containers/0/resources/limits/nvidia.com~1gpu").asInt(0);
     }
 
-    /** {@code hosts}: names that the cluster knows, as lines of {@code /etc/hosts}. */
+    /** Starts the process. {@code hosts}: the cluster's names, as lines of {@code /etc/hosts}. */
     CommandProcess start(SparkInstallation spark, List<String> hosts) throws IOException {
         Path names = Files.write(home.resolve("hosts"), hosts);
         Map<String, String> environment = environment();
@@ -55,7 +55,7 @@ final class PodProcess {
         return CommandProcess.start(home, environment, command(arguments, environment, spark));
     }
 
-    /** As the entry point of Spark's image. */
+    /** Returns the command that the entry point of Spark's image would run. */
     private static List<String> command(
             List<String> arguments, Map<String, String> environment, SparkInstallation spark) {
         List<String> rest = arguments.subList(1, arguments.size());
@@ -114,11 +114,11 @@ final class PodProcess {
         for (int gpu = 0; gpu < gpus; gpu++) {
             visible.add(String.valueOf(gpu));
         }
-        environment.put("NIGHTTRAIN_GPUS", String.join(",", visible)); // what NVIDIA's device plugin lets it see
+        environment.put("NIGHTTRAIN_GPUS", String.join(",", visible)); // as NVIDIA's device plugin would set it
         return environment;
     }
 
-    /** Makes its volumes; false where Spark, which makes a pod before what it mounts, has not made that yet. */
+    /** Creates its volumes. Returns false if a config map is missing: Spark creates a pod before the maps that the pod mounts. */
     boolean mount(KubernetesApi api) throws IOException, InterruptedException {
         for (JsonNode mount : container.path("volumeMounts")) {
             String name = mount.required("name").asText();

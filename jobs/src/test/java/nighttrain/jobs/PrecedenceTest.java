@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 import picocli.CommandLine.ParseResult;
 
-/** An option wins over Spark's conf, that over the file, that over the default. */
+/** An option overrides Spark's conf, which overrides the file, which overrides the default. */
 class PrecedenceTest {
     @TempDir
     Path folder;

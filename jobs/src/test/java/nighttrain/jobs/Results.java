@@ -11,11 +11,11 @@ import java.util.stream.Stream;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/** Tables before and after a job, by readers that know nothing of it. */
+/** Reads and writes a job's tables without code of the job. */
 final class Results {
     private Results() {}
 
-    /** The id of every row, in the order of the files; without Spark, which a test of other processes has no use for. */
+    /** Returns the id of every row in the order of the files. Reads without Spark, which tests of other processes do not need. */
     static List<String> ids(Path output) {
         List<String> ids = new ArrayList<>();
         try (Stream<Path> files = Files.list(output.resolve("results"))) {
@@ -30,7 +30,7 @@ final class Results {
         return ids;
     }
 
-    /** These columns (SQL) of every row. */
+    /** Returns these columns (SQL expressions) of every row. */
     static List<Row> rows(Path output, String... columns) {
         return withSpark(spark -> spark.read()
                 .parquet(output.resolve("results").toString())
@@ -38,7 +38,7 @@ final class Results {
                 .collectAsList());
     }
 
-    /** Writes what a query says as one Parquet file; its directory. */
+    /** Writes a query's result as one Parquet file and returns its directory. */
     static Path write(Path dir, String query) {
         return withSpark(spark -> {
             spark.sql(query).coalesce(1).write().parquet(dir.toString());

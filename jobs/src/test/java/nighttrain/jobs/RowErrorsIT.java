@@ -13,7 +13,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Rows that cannot be completed get an error of their own; the others are completed, and the exit code tells how many are too many. */
+/** Rows that cannot be completed get an error of their own and the others are completed; the exit code tells if too many failed. */
 class RowErrorsIT {
     private static final String TOO_LONG = " (at most 511 in a context of 512; use --truncate left or right, or raise"
             + " --max-model-len if the model allows it),error]";
@@ -55,7 +55,7 @@ class RowErrorsIT {
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.TOO_MANY_ROW_ERRORS);
         assertThat(outcome.out()).startsWith("6 rows, 4 errors in ");
         assertThat(outcome.messages())
-                .last() // after the progress of a slow machine
+                .last() // a slow machine prints progress before it
                 .isEqualTo(
                         "too many rows failed: 4 of 6 (2 prompt_too_long, 1 empty_prompt, 1 null_prompt; --max-row-errors allows 5%;"
                                 + " see error_message in the results, then try these rows again with --retry-errors, run them"
@@ -77,7 +77,7 @@ class RowErrorsIT {
                         "[plain,false,null,null,length]");
     }
 
-    /** NaN in the weights: no row has an answer, the job says why, and its next run finds it finished. */
+    /** NaN in the weights: every row fails, the job says why, and the next run finds the job finished. */
     @Test
     void aModelThatYieldsNaNFailsEveryRowAndTheJobSaysSo() throws IOException {
         ModelCopy poisoned = ModelCopy.in(folder.resolve("poisoned"));

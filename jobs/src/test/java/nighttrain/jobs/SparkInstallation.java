@@ -15,10 +15,10 @@ import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileUtil;
 
 /**
- * What SPARK_HOME names: Spark's own SparkSubmit, without any of our classes or libraries.
+ * A Spark installation with Spark's own SparkSubmit and without any of our classes or libraries.
  *
- * @param home its folder
- * @param jars what would be in {@code jars/}
+ * @param home value of SPARK_HOME
+ * @param jars the jars that would be in {@code jars/}
  */
 record SparkInstallation(Path home, List<Path> jars) {
     /** Jars of the launcher's class path that no Spark installation has. */
@@ -26,7 +26,7 @@ record SparkInstallation(Path home, List<Path> jars) {
             "nighttrain|/(io|executor-gpu|pipeline)/target/|/ai/djl/|/jna/|/hubspot/|/picocli/|/re2j/|/commons-net/|/java-ipv6/"
                     + "|/jackson-datatype-jdk8/|/big-math/|/immutables/|/derive4j/|/com/google/code/findbugs/annotations/");
 
-    /** In a folder, with more jars than the ones that we compile with. */
+    /** Installs in a folder the jars that we compile with, and {@code more}. */
     static SparkInstallation in(Path folder, Path... more) throws IOException {
         Path target = Project.ROOT.resolve("jobs/target");
         return install(
@@ -35,7 +35,7 @@ record SparkInstallation(Path home, List<Path> jars) {
                 Stream.concat(jars(target).stream(), Stream.of(more)).toList());
     }
 
-    /** Of the Spark that a build is for, in the build's folder; the default build is {@code ""}. */
+    /** Installs the Spark that a build is for, in the build's folder; the default build is {@code ""}. */
     static SparkInstallation of(String build) throws IOException {
         Path target = Project.ROOT.resolve("jobs/target").resolve(build);
         Path folder = target.resolve("installed");
@@ -45,7 +45,7 @@ record SparkInstallation(Path home, List<Path> jars) {
         return spark;
     }
 
-    /** Those of Spark, as Maven found them for a build. */
+    /** Returns the jars of Spark that Maven resolved for a build. */
     static List<Path> jars(Path target) throws IOException {
         return Arrays.stream(Files.readString(target.resolve("classpath.txt")).split(File.pathSeparator))
                 .filter(jar -> !OURS.matcher(jar).find())
@@ -53,7 +53,7 @@ record SparkInstallation(Path home, List<Path> jars) {
                 .toList();
     }
 
-    /** Where Spark's scripts and conf/cluster/submit look for them. */
+    /** Links jars to where Spark's scripts and conf/cluster/submit look for them. */
     static void linkJars(Path home, List<Path> jars) throws IOException {
         Path links = Files.createDirectories(home.resolve("jars"));
         for (Path jar : jars) {
@@ -64,7 +64,7 @@ record SparkInstallation(Path home, List<Path> jars) {
     private static SparkInstallation install(Path folder, Path target, List<Path> jars) throws IOException {
         Path submit = folder.resolve("spark/bin/spark-submit");
         Files.createDirectories(submit.getParent());
-        // Processes that start together may warn of UsePerfData, on stdout, where results are.
+        // JVMs that start at once may warn of UsePerfData on stdout, which holds the results.
         Files.writeString(submit, """
                 #!/usr/bin/env bash
                 exec java @%s %s -Xmx2g -XX:-UsePerfData -cp "${HADOOP_CONF_DIR:+$HADOOP_CONF_DIR:}%s" org.apache.spark.deploy.SparkSubmit "$@"
@@ -76,7 +76,7 @@ record SparkInstallation(Path home, List<Path> jars) {
         return new SparkInstallation(folder.resolve("spark"), jars);
     }
 
-    /** conf/cluster/submit, in a folder; the output is {@code out} there. */
+    /** Runs conf/cluster/submit in a folder; the output is {@code out} in that folder. */
     CommandProcess submit(Path folder, Map<String, String> environment, String model, Path input, String... options)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The jar that "package" made, by conf/cluster/submit and Spark's own SparkSubmit, which has none of our classes or libraries. */
+/** Runs the packaged jar by conf/cluster/submit and Spark's own SparkSubmit, which has none of our classes or libraries. */
 class SparkSubmitIT {
     private static final Duration PATIENCE = Duration.ofMinutes(4);
 
@@ -21,7 +21,7 @@ class SparkSubmitIT {
     @TempDir
     Path folder;
 
-    /** The default, and those of other Sparks that are built and that the property names, such as {@code spark-3.5_2.12}. */
+    /** Returns the default build and the builds for other Sparks that the property names, such as {@code spark-3.5_2.12}. */
     static Stream<String> builds() {
         String others = System.getProperty("nighttrain.builds", DEFAULT_BUILD);
         return Stream.concat(Stream.of(DEFAULT_BUILD), Stream.of(others.split(",")))

@@ -29,8 +29,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The jar of each version on that version's own distribution, on a standalone cluster: a master and two workers of the distribution,
- * which have an executor each. Jars reach the executors by {@code --jars}.
+ * Runs the jar of each version on that version's own distribution, on a standalone cluster of a master and two workers with an executor each. Jars
+ * reach the executors by {@code --jars}.
  */
 @Tag("spark-versions")
 @ParameterizedClass
@@ -38,11 +38,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Timeout(3600)
 class SparkVersionsIT {
     private static final String DISTRIBUTIONS = System.getProperty("nighttrain.pyspark");
-    /** A guard against what never ends: on a machine that others use, too, a test takes minutes. */
+    /** A limit for hangs only: on a shared machine a test takes minutes. */
     private static final Duration PATIENCE = Duration.ofMinutes(20);
 
     private static final int WORKERS = 2;
-    /** Task slots of an executor: with one alone, tasks are so few that one executor takes them all. */
+    /** Task slots of an executor. With one slot there are so few tasks that one executor takes all of them. */
     private static final int CORES = 2;
 
     private static final int ROWS = 500;
@@ -56,7 +56,7 @@ class SparkVersionsIT {
 
     private static final Pattern RECORDS = Pattern.compile("numRecords\\W+([0-9]+)");
 
-    /** The answers of the default build. */
+    /** The answers of the default build, which other builds must give too. */
     private static List<Row> expected;
 
     private static List<Row> expectedLabels;
@@ -147,7 +147,7 @@ class SparkVersionsIT {
         assertExampleSays(killedAndResumed(job, output));
     }
 
-    /** What the second run says: an executor of the first is killed, whose rows others finish, and then its driver. */
+    /** Returns the output of the second run. In the first run an executor is killed, whose rows the other one finishes, and then the driver. */
     private String killedAndResumed(List<String> job, Path output) throws Exception {
         JournalView journal = new JournalView(output);
         try (CommandProcess process = submit(job)) {
@@ -181,7 +181,7 @@ class SparkVersionsIT {
         }
     }
 
-    /** The job is killed with its server, since it goes on without its client. */
+    /** The server is killed to stop the job, since the job continues without its client. */
     @Test
     void aConnectClientResumesAJobAndLabelsAndAsks() throws Exception {
         assumeTrue(spark.hasConnect(), "no Spark Connect in the package of " + spark);
@@ -192,7 +192,7 @@ class SparkVersionsIT {
                 CommandProcess process = client(port, example(output))) {
             process.awaitWhileAlive("some rows are finished", PATIENCE, () -> journal.rows() >= ROWS_BEFORE_A_KILL);
             server.kill();
-            process.kill(); // it would try to reach the server for ten minutes
+            process.kill(); // it would retry for ten minutes
         }
         assertThat(output.resolve("summary.json")).doesNotExist();
 
@@ -286,7 +286,7 @@ class SparkVersionsIT {
         }
     }
 
-    /** The library that INPUT.md names, from Maven Central. The input is the demo's file, whose log is written by hand. */
+    /** Uses the library that INPUT.md names, from Maven Central. The input is the demo's file with a hand-written Delta log. */
     @Test
     void aTableLibraryComesByPackages() throws Exception {
         Path input = deltaTable(folder.resolve("tickets"));
@@ -329,7 +329,7 @@ class SparkVersionsIT {
         }
     }
 
-    /** Alone: Maven's own folder, where Ivy looks as well, has poms without their jars. */
+    /** Writes settings of Ivy with Maven Central alone: Ivy also looks in Maven's local repository, which has poms without their jars. */
     private Path mavenCentral() throws IOException {
         return Files.writeString(folder.resolve("ivy.xml"), """
                 <ivysettings>
@@ -393,18 +393,18 @@ class SparkVersionsIT {
         format.addAll(example(folder.resolve("out")));
         try (CommandProcess process = submit(format)) {
             assertThat(process.await(PATIENCE)).isNotZero();
-            // Spark prints there what Python says on either stream.
+            // Spark prints both of Python's streams to stdout.
             assertThat(process.out()).contains("nighttrain.io.UserError: " + says);
         }
         assertThat(folder.resolve("out")).doesNotExist();
     }
 
     private CommandProcess submit(List<String> job) throws IOException {
-        String vectors = "--add-modules=jdk.incubator.vector"; // Spark 3.5 does not ask for it itself
+        String vectors = "--add-modules=jdk.incubator.vector"; // Spark 3.5 does not add it
         Map<String, String> conf = Map.of(
                 "spark.driver.host", "127.0.0.1",
                 "spark.ui.enabled", "false",
-                // Both executors are there before the first task.
+                // Both executors are registered before the first task starts.
                 "spark.cores.max", String.valueOf(WORKERS * CORES),
                 "spark.scheduler.minRegisteredResourcesRatio", "1",
                 "spark.scheduler.maxRegisteredResourcesWaitingTime", "5m",

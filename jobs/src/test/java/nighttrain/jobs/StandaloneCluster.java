@@ -25,12 +25,12 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A master and workers of Spark's standalone cluster: real processes on the loopback device, of the tests' own class path or of a
- * distribution. What they say lies in the folder; they end with the cluster.
+ * A master and workers of Spark's standalone cluster: real processes on the loopback device, on the tests' class path or from a distribution. Their
+ * logs are in the folder; they end with the cluster.
  */
 final class StandaloneCluster implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
-    /** A guard against what never starts; a worker takes seconds of a processor, beside executors and other builds. */
+    /** A limit for hangs only: a worker takes seconds of a processor, beside executors and other builds. */
     private static final Duration PATIENCE = Duration.ofMinutes(5);
 
     private static final int TRIALS = 3;
@@ -44,7 +44,7 @@ final class StandaloneCluster implements AutoCloseable {
 
     private final Path folder;
     private final Map<String, String> environment;
-    /** None where classes come by the class path. */
+    /** Spark's launch script; empty if processes run on the class path. */
     private final Optional<Path> sparkClass;
 
     private final List<ClusterWorker> workers = new ArrayList<>();
@@ -58,29 +58,28 @@ final class StandaloneCluster implements AutoCloseable {
         this.sparkClass = sparkClass;
     }
 
-    /** A master without workers, of the tests' own class path. */
+    /** Starts a master without workers, on the tests' class path. */
     static StandaloneCluster start(Path folder) throws Exception {
-        Path home = folder.resolve("spark"); // a SPARK_HOME, though all classes come by the class path
+        Path home = folder.resolve("spark"); // a SPARK_HOME, though the class path has all classes
         Files.createDirectories(home.resolve("jars"));
         Map<String, String> environment =
                 Map.of("SPARK_LOCAL_IP", "127.0.0.1", "SPARK_HOME", home.toString(), "SPARK_SCALA_VERSION", "2.13");
         return started(new StandaloneCluster(folder, environment, Optional.empty()));
     }
 
-    /** The same of a distribution, by its own scripts; its executors have nothing of ours. */
+    /** Starts a master by a distribution's own scripts; its executors have none of our classes. */
     static StandaloneCluster start(Path folder, Distribution spark) throws Exception {
         Path sparkClass = spark.home().resolve("bin/spark-class");
         return started(new StandaloneCluster(folder, spark.environment(), Optional.of(sparkClass)));
     }
 
     private static StandaloneCluster started(StandaloneCluster cluster) throws Exception {
-        Runtime.getRuntime()
-                .addShutdownHook(new Thread(cluster::close)); // a test that was killed leaves nothing behind
+        Runtime.getRuntime().addShutdownHook(new Thread(cluster::close)); // leaves no processes if the test is killed
         cluster.startMaster();
         return cluster;
     }
 
-    /** A port may be taken between its choice and the master's start, which ends then: it looks for no other. */
+    /** Starts the master, again if needed: another process may take the port after its choice, and the master then ends without trying another. */
     private void startMaster() throws Exception {
         List<String> options = List.of("-Dspark.port.maxRetries=0", "-Dspark.master.rest.enabled=false");
         for (int trial = 1; master == null || !master.isAlive(); trial++) {
@@ -100,7 +99,7 @@ final class StandaloneCluster implements AutoCloseable {
         }
     }
 
-    /** A worker more; {@code gpus} are the addresses of its GPUs, {@code 0,1}, or nothing. */
+    /** Adds a worker. {@code gpus}: the addresses of its GPUs, such as {@code 0,1}, or empty. */
     ClusterWorker addWorker(int cores, String gpus) throws Exception {
         Map<String, String> environment = new HashMap<>(this.environment);
         environment.put("NIGHTTRAIN_GPUS", gpus);
@@ -132,7 +131,7 @@ final class StandaloneCluster implements AutoCloseable {
         return worker;
     }
 
-    /** {@code nighttrain arguments} as a driver of this cluster, in a process of its own. */
+    /** Starts {@code nighttrain arguments} as a driver of this cluster, in a process of its own. */
     CommandProcess driver(Map<String, String> conf, String... arguments) throws IOException {
         List<String> options = new ArrayList<>();
         options.add("@" + Project.ROOT.resolve("jobs/target/jvm.options"));
@@ -145,13 +144,13 @@ final class StandaloneCluster implements AutoCloseable {
         return java(environment, "1g", options, main);
     }
 
-    /** Spark conf of a driver: small executors of two task slots that take their classes from here. */
+    /** Returns a driver's Spark conf: small executors with two task slots and the tests' class path. */
     Map<String, String> conf() {
         Map<String, String> conf = new LinkedHashMap<>(BriefRun.SPARK_CONF);
         conf.put("spark.master", url());
         conf.put("spark.driver.host", "127.0.0.1");
         conf.put("spark.local.dir", folder.resolve("local").toString());
-        conf.put("spark.nighttrain.executorWait", "5m"); // builds share their processors
+        conf.put("spark.nighttrain.executorWait", "5m"); // builds share the processors
         conf.put("spark.executor.cores", "2");
         conf.put("spark.executor.memory", "512m");
         conf.put("spark.executor.extraClassPath", CLASS_PATH);
@@ -159,7 +158,7 @@ final class StandaloneCluster implements AutoCloseable {
         return conf;
     }
 
-    /** {@code kill -9} of one of the workers and its executors, as when a node is lost. */
+    /** Kills one of the workers and its executors with {@code kill -9}, as when a node is lost. */
     void loseAWorker(SplittableRandom random) throws IOException, InterruptedException {
         workers.remove(random.nextInt(workers.size())).lose();
     }
@@ -168,13 +167,13 @@ final class StandaloneCluster implements AutoCloseable {
         return "spark://127.0.0.1:" + port;
     }
 
-    /** What the master tells of itself at {@code /json/}. */
+    /** Returns the master's state from {@code /json/}. */
     JsonNode state() throws IOException {
         return JSON.readTree(
                 URI.create("http://127.0.0.1:" + webPort + "/json/").toURL());
     }
 
-    /** The id of the application that came last. */
+    /** Returns the id of the latest application. */
     String lastApplication() throws IOException {
         JsonNode state = state();
         return Stream.of("activeapps", "completedapps")
@@ -183,20 +182,20 @@ final class StandaloneCluster implements AutoCloseable {
                 .orElseThrow();
     }
 
-    /** The JVMs of all executors. */
+    /** Returns the JVMs of all executors. */
     List<ProcessHandle> executors() {
         return workers.stream().flatMap(ClusterWorker::executors).toList();
     }
 
     private boolean answers() {
         try {
-            return state().path("url").asText().equals(url()); // and not another's
+            return state().path("url").asText().equals(url()); // and not another master's
         } catch (IOException notYet) {
             return false;
         }
     }
 
-    /** Names of the workers that have ever come, as the master remembers them. */
+    /** Returns the names of all workers that have registered, including lost ones. */
     private Set<String> workersSeen() throws IOException {
         Set<String> names = new HashSet<>();
         state().required("workers")
@@ -232,7 +231,7 @@ final class StandaloneCluster implements AutoCloseable {
         }
     }
 
-    /** What its processes said, for a test that failed. */
+    /** Returns the logs of its processes, for a failed test. */
     String logs() {
         return files(folder.toFile())
                 .filter(file ->
@@ -242,13 +241,13 @@ final class StandaloneCluster implements AutoCloseable {
                 .collect(Collectors.joining());
     }
 
-    /** Unlike {@link Files#walk} it does not mind what goes meanwhile. */
+    /** Returns the files under a folder; unlike {@link Files#walk}, does not fail if one disappears meanwhile. */
     private static Stream<File> files(File of) {
         File[] inside = of.listFiles();
         return inside == null ? Stream.of(of) : Stream.of(inside).flatMap(StandaloneCluster::files);
     }
 
-    /** Nothing of a file that is not there yet, or no more. */
+    /** Returns a file's text, or an empty text if the file does not exist. */
     static String text(Path file) {
         try {
             return new String(Files.readAllBytes(file), StandardCharsets.UTF_8);

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Ctrl-C, sent to the real command, and a deadline. */
+/** Stops the real command by Ctrl-C and by a deadline. */
 class StopIT {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 
@@ -57,7 +57,7 @@ class StopIT {
         shell.addAll(List.of(command));
         try (CommandProcess process = CommandProcess.start(folder, TinyModel.environment(folder), shell)) {
             process.awaitWhileAlive("a row is finished", PATIENCE, () -> journal.rows() > 0);
-            process.signal("TERM"); // INT is ignored by processes that a script started in the background
+            process.signal("TERM"); // background processes of a script ignore INT
 
             assertThat(process.await(PATIENCE)).as(process.messages()).isEqualTo(ExitCode.STOPPED.code());
             assertThat(process.messages())
@@ -69,7 +69,7 @@ class StopIT {
         obeysTheUmask(folder.resolve("out"));
     }
 
-    /** 027: of Hadoop's own, which is 022, it leaves the group's reading. */
+    /** Checks the effect of the umask 027: the group may read, but others, who may read under Hadoop's default of 022, may not. */
     private static void obeysTheUmask(Path output) throws IOException {
         try (Stream<Path> all = Files.walk(output)) {
             assertThat(all.toList())

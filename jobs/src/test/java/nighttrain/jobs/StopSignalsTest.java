@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** In a process of its own, which has no job and no Spark. */
+/** Tests stop signals in a process of its own, without a job and without Spark. */
 class StopSignalsTest {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final String STOPPING = "Stopping. Finished rows are kept: the same command goes on from here.\n";
@@ -25,9 +25,9 @@ class StopSignalsTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"TERM", "HUP"}) // INT is ignored by processes that a script started in the background
+    @ValueSource(strings = {"TERM", "HUP"}) // background processes of a script ignore INT
     void endWithTheSameLine(String signal) throws Exception {
-        // This process may itself ignore SIGHUP, and a child inherits that.
+        // This process may ignore SIGHUP, which a child inherits.
         try (CommandProcess process = start(List.of("env", "--default-signal=HUP"))) {
             process.signal(signal);
 
@@ -65,7 +65,7 @@ class StopSignalsTest {
         return process;
     }
 
-    /** Ends when it is told to. */
+    /** Runs until a signal stops it. */
     static final class Job {
         private Job() {}
 

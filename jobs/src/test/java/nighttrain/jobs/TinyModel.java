@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/** The demo model's architecture and tokenizer with next to no weights, which are random: for tests of everything but text. */
+/** Writes a tiny model with random weights and the demo model's architecture and tokenizer, for tests of everything but text. */
 public final class TinyModel {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Map<String, Integer> SIZES = Map.of(
@@ -22,7 +22,7 @@ public final class TinyModel {
 
     private TinyModel() {}
 
-    /** To be used with {@link #OPTIONS}. */
+    /** Writes the model; to be used with {@link #OPTIONS}. */
     public static Path in(Path dir) throws IOException {
         Files.createDirectories(dir);
         for (String file : List.of("tokenizer.json", "tokenizer_config.json", "generation_config.json")) {
@@ -35,10 +35,10 @@ public final class TinyModel {
         return dir;
     }
 
-    /** Random weights never say stop, and would not mean it. */
+    /** Options for random weights, whose end tokens mean nothing. */
     static final List<String> OPTIONS = List.of("--load-format", "dummy", "--ignore-eos");
 
-    /** For the JVM of a command. Files of killed processes go with the test. */
+    /** Returns the environment of a command's JVM. Its temporary files are in the test's folder, so killed processes leave none behind. */
     static Map<String, String> environment(Path folder) {
         return Map.of(
                 "NIGHTTRAIN_JAVA_OPTS",

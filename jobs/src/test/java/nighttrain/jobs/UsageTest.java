@@ -10,7 +10,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What is wrong with a command by itself, before any file is looked at. */
+/** Tests errors in the command itself, which are found before any file is read. */
 class UsageTest {
     @TempDir
     Path folder;
@@ -148,7 +148,7 @@ class UsageTest {
 
     @Test
     void jarsComeTooLateAfterSparkSubmit() {
-        System.setProperty("spark.master", "local"); // as spark-submit leaves it
+        System.setProperty("spark.master", "local"); // as under spark-submit
         try {
             assertThat(Outcome.of("generate", "--conf", "spark.jars=a.jar").messages())
                     .containsExactly("conf that comes too late: spark.jars (spark-submit loads jars before this command"

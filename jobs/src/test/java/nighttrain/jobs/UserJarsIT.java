@@ -16,7 +16,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A jar of a user's, by --conf spark.jars or spark.jars.packages, in embedded Spark: a source of tables, whose rows are made by a class of the same jar. */
+/**
+ * Loads a user's jar by --conf spark.jars or spark.jars.packages in embedded Spark. The jar has a table source, whose rows a class of the same jar
+ * makes.
+ */
 class UserJarsIT {
     private static final String SOURCE = """
             package users;
@@ -88,7 +91,7 @@ class UserJarsIT {
         assertThat(outcome.out()).startsWith("3 rows, 0 errors in ");
     }
 
-    /** From a repository of this machine alone: the settings of Ivy name no other. It lacks what Spark has itself. */
+    /** Fetches from a local repository, the only one in Ivy's settings. The repository lacks libraries that Spark has itself. */
     @Test
     void isFetchedAsAPackage() throws Exception {
         Path version = Files.createDirectories(folder.resolve("repository/users/tickets/1.0"));
@@ -142,7 +145,7 @@ class UserJarsIT {
         Path model = TinyModel.in(folder.resolve("model"));
         return Outcome.of(Demo.command(
                 model,
-                model, // the source does not look
+                model, // the source does not read it
                 folder.resolve("out"),
                 all.toArray(String[]::new)));
     }

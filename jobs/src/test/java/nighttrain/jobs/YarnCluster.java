@@ -15,9 +15,9 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A resource manager and two node managers of a real YARN, each a process; what they say, and their containers, lies in the folder. */
+/** A resource manager and two node managers of a real YARN, each a process. The folder holds their logs and containers. */
 final class YarnCluster implements AutoCloseable {
-    /** What the profile fetched: YARN's servers and what they need, and what a Spark distribution has for YARN. */
+    /** Jars that the profile fetched: YARN's servers with their dependencies, and a Spark distribution's jars for YARN. */
     private static final Path JARS = Project.ROOT.resolve("jobs/target/yarn");
 
     static final Path SPARK_FOR_YARN = JARS.resolve("spark-yarn.jar");
@@ -34,11 +34,10 @@ final class YarnCluster implements AutoCloseable {
         this.folder = folder;
     }
 
-    /** Its servers run on the class path of a Spark installation, which has Hadoop's client. */
+    /** Starts the servers on the class path of a Spark installation, which has Hadoop's client. */
     static YarnCluster start(Path folder, SparkInstallation spark) throws Exception {
         YarnCluster cluster = new YarnCluster(folder);
-        Runtime.getRuntime()
-                .addShutdownHook(new Thread(cluster::close)); // a test that was killed leaves nothing behind
+        Runtime.getRuntime().addShutdownHook(new Thread(cluster::close)); // leaves no processes if the test is killed
         cluster.configure();
         String classPath = Stream.of(
                         cluster.conf().toString(), JARS + "/servers/*", SparkInstallation.classPath(spark.jars()))
@@ -56,12 +55,12 @@ final class YarnCluster implements AutoCloseable {
         return cluster;
     }
 
-    /** What HADOOP_CONF_DIR names. */
+    /** Returns the value of HADOOP_CONF_DIR. */
     Path conf() {
         return folder.resolve("conf");
     }
 
-    /** The JVMs of an application's executors that run now. */
+    /** Returns the JVMs of the running executors. */
     List<ProcessHandle> executors() {
         return servers.stream()
                 .flatMap(CommandProcess::descendants)
@@ -70,7 +69,7 @@ final class YarnCluster implements AutoCloseable {
                 .toList();
     }
 
-    /** All of it: of a page or more {@link ProcessHandle} says nothing. */
+    /** Returns the whole command line; {@link ProcessHandle} returns none that is longer than a page. */
     private static String commandLine(ProcessHandle process) {
         try {
             return Files.readString(Path.of("/proc", String.valueOf(process.pid()), "cmdline"));

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** conf/cluster/submit with conf/cluster/yarn.properties, without its GPUs, on a real YARN. */
+/** Runs conf/cluster/submit with conf/cluster/yarn.properties, without its GPUs, on a real YARN. */
 @Tag("yarn")
 @Timeout(600)
 class YarnIT {
@@ -92,7 +92,7 @@ class YarnIT {
         return spark.submit(folder, environment, Project.DEMO_MODEL.toString(), input, "--limit", String.valueOf(ROWS));
     }
 
-    /** The example's, but for what these nodes have not; later lines win. */
+    /** Writes the example's properties without those that these nodes lack; later lines win. */
     private Path properties(String deployMode) throws IOException {
         String example = Files.readAllLines(Project.CONF.resolve("cluster/yarn.properties")).stream()
                 .filter(line -> !line.contains("resource.gpu.") && !line.startsWith("spark.files "))
