@@ -11,7 +11,6 @@ class RowSeedTest {
     @Test
     void neverChanges() {
         // These values are fixed: a change would change the text of every sampled job that is resumed or repeated.
-        assertThat(RequestBuilder.seed(0, "input:0", 0, 0)).isEqualTo(RequestBuilder.seed(0, "input:0", 0, 0));
         assertThat(Long.toHexString(RequestBuilder.seed(0, "input:0", 0, 0))).isEqualTo("2fb82c5f4a67df5");
         assertThat(Long.toHexString(RequestBuilder.seed(-1, "z\u00fcg", 7, 0))).isEqualTo("52f6bef1af149b86");
     }
