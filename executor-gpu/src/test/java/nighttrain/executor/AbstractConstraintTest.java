@@ -32,12 +32,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Whole engines whose requests carry constraints or ask for scores: models with random weights, which obey nothing by themselves. */
+/** Tests whole engines with requests that carry constraints or ask for scores. The models have random weights and follow no format by themselves. */
 abstract class AbstractConstraintTest {
-    static final int VOCABULARY = 96; // of these checkpoints
+    static final int VOCABULARY = 96; // vocabulary size of the golden checkpoints
     private static final int END = 0;
 
-    /** Some for fewer tokens than the model has. */
+    /** Automata; some have fewer tokens than the model. */
     private static final List<Dfa> DFAS = List.of(
             Dfa.lengths(VOCABULARY, 10, 60, 0, 6, END),
             Dfa.lengths(90, 1, 90, 4, 4, END),
@@ -61,7 +61,7 @@ abstract class AbstractConstraintTest {
         this.backend = backend;
     }
 
-    /** How many ranks this machine has room for. */
+    /** Returns how many ranks this machine has room for. */
     abstract int maxRanks();
 
     private EngineConfig config(int ranks, int sequences, int tokens, int pages) {
@@ -85,7 +85,7 @@ abstract class AbstractConstraintTest {
                 List.of());
     }
 
-    /** At every limit from the least on, greedy and sampled, with filters, penalties, log-probabilities and ignored end tokens. */
+    /** Token limits start at the smallest that admits a text; requests vary sampling, filters, penalties, log-probabilities and ignored end tokens. */
     @ParameterizedTest
     @CsvSource({"llama-gqa,1,30", "llama-gqa,2,8", "parallel-track,4,6"})
     void everyTextIsAccepted(String name, int ranks, int requestsOfEach) throws Exception {
@@ -141,7 +141,7 @@ abstract class AbstractConstraintTest {
         }
     }
 
-    /** Alone and beside rows under constraints. */
+    /** Checks that unconstrained rows are the same alone and beside constrained rows. */
     private void checkRowsWithoutAConstraint(Engine engine) throws InterruptedException {
         List<GenerationRequest> free = new ArrayList<>();
         List<GenerationRequest> mixed = new ArrayList<>();
@@ -174,7 +174,7 @@ abstract class AbstractConstraintTest {
     /** Whether a row's bits are the same in any batch. */
     abstract boolean exactBits();
 
-    /** Few pages: sequences lose them and are computed again, in pieces. */
+    /** Pages are few: sequences are preempted and recomputed in chunks. */
     @Test
     void constraintsSurvivePreemption() throws Exception {
         List<GenerationRequest> requests = new ArrayList<>();
@@ -253,7 +253,7 @@ abstract class AbstractConstraintTest {
         }
     }
 
-    /** The texts do not depend on how many ranks computed them. */
+    /** The texts do not depend on the number of ranks. */
     @Test
     void ranksAgree() throws Exception {
         assumeThat(exactBits()).isTrue();
@@ -273,7 +273,7 @@ abstract class AbstractConstraintTest {
         assertThat(texts).allSatisfy(text -> assertThat(text).isEqualTo(texts.get(0)));
     }
 
-    /** Requests of one prompt, of other prompts and of texts in one engine; each answered as it is alone. */
+    /** One engine scores requests of one prompt and of others, beside texts; each gets the scores that it gets alone. */
     @ParameterizedTest
     @CsvSource({"llama-gqa,1,64,0", "llama-gqa,1,9,0", "llama-gqa,2,64,0", "parallel-track,4,32,0"})
     void scoresAreThoseOfTheModel(String name, int ranks, int tokens, int pages) throws Exception {
@@ -284,10 +284,10 @@ abstract class AbstractConstraintTest {
         for (int g = 0; g < goldens.size(); g++) {
             int[] prompt = goldens.get(g).ids();
             Random random = new Random(g);
-            for (int part = 0; part < 3; part++) { // of one row: the last positions, several tokens each
+            for (int part = 0; part < 3; part++) { // scores of the last positions, several tokens each
                 List<Score> scores = new ArrayList<>();
                 for (int position = Math.max(1, prompt.length - 2 * part); position <= prompt.length; position++) {
-                    int count = part == 2 && g == 1 ? 70 : 1 + random.nextInt(3); // 70: more than a step takes
+                    int count = part == 2 && g == 1 ? 70 : 1 + random.nextInt(3); // 70: more than fit one step
                     for (int i = 0; i < count; i++) {
                         scores.add(new Score(position, random.nextInt(VOCABULARY)));
                     }
@@ -327,7 +327,7 @@ abstract class AbstractConstraintTest {
         }
     }
 
-    /** How far a score may be from that of fp32. */
+    /** Returns the largest allowed difference of a score from fp32. */
     abstract double scoreError();
 
     private static GenerationRequest scoring(int id, int[] prompt, List<Score> scores) {
@@ -343,7 +343,7 @@ abstract class AbstractConstraintTest {
         return logits[token] - Math.log(sum);
     }
 
-    /** The prompt's own tokens as scores. */
+    /** Scores of the prompt's own tokens equal its prompt log-probabilities. */
     @Test
     void scoresOfThePromptAreItsLogprobs() throws Exception {
         int[] prompt = Goldens.of("llama-gqa").get(1).ids();
@@ -378,7 +378,7 @@ abstract class AbstractConstraintTest {
         List<GenerationRequest> requests = IntStream.range(0, bad.size())
                 .mapToObj(i -> scoring(i, prompt, bad.get(i)))
                 .toList();
-        int[] whole = new Random(1).ints(256, 1, VOCABULARY).toArray(); // no room for an answer, which it does not want
+        int[] whole = new Random(1).ints(256, 1, VOCABULARY).toArray(); // no room for output, which scores do not need
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint("llama-gqa"));
                 Engine engine = Engines.open(config(1, 8, 64, 0), checkpoint)) {
             assertThat(answers(engine, requests))
@@ -395,7 +395,7 @@ abstract class AbstractConstraintTest {
         }
     }
 
-    /** Answers in the order of ids. */
+    /** Returns answers ordered by id. */
     private static List<Generation> answers(Engine engine, List<GenerationRequest> requests)
             throws InterruptedException {
         List<Generation> answers = new ArrayList<>();

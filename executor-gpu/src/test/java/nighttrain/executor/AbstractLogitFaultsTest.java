@@ -30,12 +30,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Weights that hold NaN or infinity, in a whole engine: each sequence that meets them ends with an error, the others go on. */
+/** Tests whole engines on weights that hold NaN or infinity: each sequence that reads them ends with an error, the others continue. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class AbstractLogitFaultsTest {
     private static final int WIDTH = 32;
 
-    /** A token that neither golden prompts nor golden texts hold. */
+    /** A token that occurs in no golden prompt and no golden text. */
     private static final int POISON = 42;
 
     private final Backend backend;
@@ -56,8 +56,8 @@ abstract class AbstractLogitFaultsTest {
     }
 
     /**
-     * Few pages, so that a failed sequence's, which hold NaN, are soon another's. Prompts share what lies before the poison, part of a page (golden 1) or
-     * pages (golden 2), whichever of them computes it.
+     * Pages are few, so that pages of failed sequences, which hold NaN, are soon reused. Prompts share their tokens before the poison, part of a page
+     * (golden 1) or whole pages (golden 2), whichever request computes them.
      */
     @ParameterizedTest
     @CsvSource({
@@ -93,7 +93,7 @@ abstract class AbstractLogitFaultsTest {
                             .isEqualTo(alone.get((int) answer.id()).tokens())
                             .isEqualTo(Arrays.copyOf(
                                     Goldens.of("llama-gqa").get(golden).greedy(), 40));
-                } else { // a GPU's text may come to the poison by itself
+                } else { // text generated on a GPU may contain the poison token
                     boolean met = IntStream.of(answer.tokens()).anyMatch(token -> token == POISON);
                     assertThat(answer.error().isPresent()).isEqualTo(met);
                     assertThat(answer.tokens().length == 40).isNotEqualTo(met);
@@ -103,7 +103,7 @@ abstract class AbstractLogitFaultsTest {
         }
     }
 
-    /** A token of the text's middle is poisoned: what was planned ahead of the failure is dropped. */
+    /** A token in the middle of the text is poisoned: steps planned ahead of the failure are dropped. */
     @ParameterizedTest
     @ValueSource(ints = {1, 5})
     void aTokenThatPoisonsLaterFailsThen(int count) throws Exception {
@@ -118,7 +118,7 @@ abstract class AbstractLogitFaultsTest {
                 sound, "model.embed_tokens.weight", (long) text[later] * WIDTH, WIDTH, Float.NaN);
         try (Engine engine = Engines.open(config(8, 64, true), poisoned)) {
             for (Generation answer : answers(engine, same(golden.ids(), SamplingParams.greedy(64), count))) {
-                if (backend == Backend.CPU || count == 1) { // a GPU's text depends on the batch
+                if (backend == Backend.CPU || count == 1) { // text on a GPU depends on the batch
                     assertThat(answer.tokens()).isEqualTo(Arrays.copyOf(text, later + 1));
                 }
                 int[] tokens = answer.tokens();
@@ -158,7 +158,7 @@ abstract class AbstractLogitFaultsTest {
     @Test
     void scoredPromptsFailWhereTheyAreScored() throws Exception {
         int[] prompt = Goldens.of("llama-gqa").get(2).ids().clone();
-        prompt[17] = POISON; // the scores of tokens 19 and on see it
+        prompt[17] = POISON; // affects the scores from token 19 on
         SamplingParams scoring = SamplingParams.greedy(8).withPromptLogprobs(true);
         Checkpoint poisoned =
                 new PoisonedCheckpoint(sound, "model.embed_tokens.weight", POISON * WIDTH, WIDTH, Float.NaN);
@@ -196,7 +196,7 @@ abstract class AbstractLogitFaultsTest {
         return new GenerationRequest(id, prompt, sampling, id, Set.of(), StopCheck.NEVER);
     }
 
-    /** Answers in the order of ids. */
+    /** Returns answers ordered by id. */
     private static List<Generation> answers(Engine engine, List<GenerationRequest> requests)
             throws InterruptedException {
         List<Generation> answers = new ArrayList<>();

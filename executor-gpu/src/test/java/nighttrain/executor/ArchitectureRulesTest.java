@@ -8,9 +8,9 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import org.junit.jupiter.api.Test;
 
-/** The arrows of this module: packages use what stands below them in its README, and nothing else. */
+/** Checks the package dependencies of this module: a package uses only packages below it in the module's README. */
 class ArchitectureRulesTest {
-    /** By place: to look for a package, every jar would be searched. */
+    /** Imported by location: importing by package name would search every jar. */
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .importUrl(Engine.class.getProtectionDomain().getCodeSource().getLocation());
 

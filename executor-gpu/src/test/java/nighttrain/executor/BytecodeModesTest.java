@@ -18,8 +18,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Results on the CPU have the same bits whether the code is interpreted, compiled by C1 or by C2, or by all of them in turn: in
- * processes of their own. Interpreted code and C1's run {@code PlainLoops}, C2's {@code VectorLoops}.
+ * Results on the CPU have the same bits whether the code is interpreted, compiled by C1 or by C2, or by all of them in turn. Each mode
+ * runs in its own process. Interpreted code and C1 code run {@code PlainLoops}, C2 code runs {@code VectorLoops}.
  */
 class BytecodeModesTest {
     private static final String OPERATIONS = "nighttrain.executor.device.cpu.ModeBits";
@@ -39,7 +39,7 @@ class BytecodeModesTest {
         assertThat(run(TIERED, OPERATIONS, "400")).isEqualTo(interpreted);
     }
 
-    /** RMS norm, rotary embedding, SwiGLU; layer norm, GELU; parallel blocks; experts, attention sinks; delta nets, gates. */
+    /** The models cover RMS norm, rotary embedding, SwiGLU; layer norm, GELU; parallel blocks; experts, attention sinks; delta nets, gates. */
     @ParameterizedTest
     @ValueSource(strings = {"llama-gqa", "phi", "gpt-oss", "qwen3_5"})
     void engines(String name) throws Exception {
@@ -51,8 +51,8 @@ class BytecodeModesTest {
     }
 
     /**
-     * The demo model's first 50 prompts, until it ends them: {@code mvn -pl executor-gpu -am test -Dtest=BytecodeModesTest
-     * -Dgroups=benchmark -Dsurefire.failIfNoSpecifiedTests=false}. Interpreted it takes minutes.
+     * Generates from the demo's first 50 prompts until the model ends each text: {@code mvn -pl executor-gpu -am test -Dtest=BytecodeModesTest
+     * -Dgroups=benchmark -Dsurefire.failIfNoSpecifiedTests=false}. The interpreted run takes minutes.
      */
     @Test
     @Tag("benchmark")

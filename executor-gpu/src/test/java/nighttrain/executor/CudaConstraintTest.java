@@ -20,7 +20,7 @@ class CudaConstraintTest extends AbstractConstraintTest {
         return false;
     }
 
-    /** bf16 moves these models' logits by 0.05 in the mean. */
+    /** bf16 shifts the logits of these models by 0.05 on average. */
     @Override
     double scoreError() {
         return 0.5;

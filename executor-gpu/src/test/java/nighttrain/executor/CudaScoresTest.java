@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Probabilities of labels from scores on a GPU, in bf16, beside those of the CPU in fp32 from the same bf16 weights. */
+/** Compares label probabilities from scores on a GPU in bf16 with those on the CPU in fp32, from the same bf16 weights. */
 @Tag("gpu")
 class CudaScoresTest {
     private static final int PROMPTS = 64;
@@ -55,7 +55,7 @@ class CudaScoresTest {
                 .orElseThrow();
     }
 
-    /** How far rounding moves a probability. */
+    /** Returns how far rounding to bf16 moves a probability at most. */
     private static double rounded(String name, double[][] expected) {
         try (Checkpoint checkpoint = new Bfloat16Checkpoint(Checkpoints.open(Goldens.checkpoint(name)))) {
             int vocabulary = checkpoint.spec().vocabSize();
@@ -119,7 +119,7 @@ class CudaScoresTest {
         }
     }
 
-    /** The scores of a label's tokens after its prompt. */
+    /** Returns a request for the scores of a label's tokens after its prompt. */
     private static GenerationRequest request(int id, int vocabulary) {
         Random ofPrompt = new Random(id / LABELS);
         int[] prompt = ofPrompt.ints(10 + ofPrompt.nextInt(60), 0, vocabulary).toArray();

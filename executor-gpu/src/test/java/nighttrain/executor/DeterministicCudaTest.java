@@ -80,7 +80,7 @@ class DeterministicCudaTest {
         }
     }
 
-    /** Few slots change hands, few pages preempt: a row that begins again, or after another, is the row that was alone. */
+    /** Slots are few and reused, and few pages cause preemption: a row that restarts, or reuses a slot, has the bits it has alone. */
     @ParameterizedTest
     @CsvSource({"qwen3_5,1,4096,false", "qwen3_5,1,40,true", "qwen3_5,2,40,true"})
     void everySequenceHasAStateOfItsOwn(String name, int ranks, int pages, boolean preempted) throws Exception {
@@ -101,7 +101,7 @@ class DeterministicCudaTest {
         }
     }
 
-    /** Prompts that begin alike, or are alike, start from copies of states, on every rank; also where slots, and so snapshots, are few. */
+    /** Prompts that share a prefix, or are equal, start from copies of states on every rank, also where slots, and so snapshots, are few. */
     @ParameterizedTest
     @CsvSource({
         "qwen3_5,1,256,FP32",
@@ -154,7 +154,7 @@ class DeterministicCudaTest {
                 .with(new GpuConfig(List.of(), 0.9, true, false));
     }
 
-    /** Every second one greedy; prompts of 1 to 150 tokens; some under a constraint, some that ask for scores. */
+    /** Returns a request with a prompt of 1 to 150 tokens: every second one is greedy, some have a constraint, some ask for scores. */
     private static GenerationRequest request(int i) {
         Random random = new Random(i);
         int[] prompt = random.ints(1 + random.nextInt(150), 0, 96).toArray();

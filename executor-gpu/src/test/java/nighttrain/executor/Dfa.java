@@ -7,10 +7,7 @@ import java.util.Random;
 import java.util.stream.Collectors;
 import nighttrain.io.constraint.TokenAutomaton;
 
-/**
- * An automaton over tokens in its plainest form, which tests build by hand and check texts by.
- *
- */
+/** A plain deterministic automaton over tokens, which tests build by hand and check texts against. */
 public final class Dfa {
     private final int[][] next;
     private final boolean[] accepting;
@@ -18,7 +15,7 @@ public final class Dfa {
     private final int[] fewest;
 
     /**
-     * @param next the state after each token, {@code [states][tokens]}; -1 where it may not come
+     * @param next the state after each token, {@code [states][tokens]}; -1 where the token is not allowed
      * @param accepting whether a text may end in a state
      * @param end the end token
      */
@@ -37,12 +34,12 @@ public final class Dfa {
         return end;
     }
 
-    /** The state after {@code token}; -1 where it may not come, or ends the text. */
+    /** Returns the state after {@code token}; -1 where it is not allowed or ends the text. */
     public int after(int state, int token) {
         return token < next[state].length ? next[state][token] : -1;
     }
 
-    /** Texts of {@code atLeast} tokens or more, up to {@code most} of them, all from {@code from .. to - 1}. */
+    /** Accepts texts of {@code atLeast} to {@code most} tokens, all from {@code from .. to - 1}. */
     public static Dfa lengths(int tokens, int from, int to, int atLeast, int most, int end) {
         int[][] next = new int[most + 1][tokens];
         boolean[] accepting = new boolean[most + 1];
@@ -56,7 +53,7 @@ public final class Dfa {
         return new Dfa(next, accepting, end);
     }
 
-    /** Exactly these texts, none of which has the end token. */
+    /** Accepts exactly these texts, none of which contains the end token. */
     public static Dfa choices(int tokens, int end, int[]... texts) {
         Map<String, Integer> states = new LinkedHashMap<>();
         states.put("[]", 0);
@@ -78,7 +75,7 @@ public final class Dfa {
         return new Dfa(next, accepting, end);
     }
 
-    /** Random, such that the last state accepts and every state has a way there; the tokens fall into few classes. */
+    /** Returns a random automaton. Its last state accepts and is reachable from every state; the tokens fall into few classes. */
     public static Dfa random(Random random, int states, int tokens, int end) {
         int[] kind = random.ints(tokens, 0, 12).toArray();
         int[][] ofKind = new int[states][12];
@@ -100,13 +97,13 @@ public final class Dfa {
         return new Dfa(next, accepting, end);
     }
 
-    /** Whether these tokens, without an end token, are a whole text. */
+    /** Returns whether these tokens, without an end token, are a complete text. */
     public boolean accepts(int[] text) {
         int state = stateAfter(text);
         return state >= 0 && accepting[state];
     }
 
-    /** The state after these tokens; -1 where they may not come. */
+    /** Returns the state after these tokens; -1 where they are not allowed. */
     public int stateAfter(int... text) {
         int state = 0;
         for (int token : text) {
@@ -115,7 +112,7 @@ public final class Dfa {
         return state;
     }
 
-    /** Tokens from {@code state} to an accepting one, at least; a large number where there is no way. */
+    /** Returns the fewest tokens from {@code state} to an accepting state; a large number where none is reachable. */
     public int fewest(int state) {
         return fewest[state];
     }
@@ -139,14 +136,14 @@ public final class Dfa {
         return distances;
     }
 
-    /** Whether {@code token} may come in {@code state}, where {@code remaining} may, it included. */
+    /** Returns whether {@code token} is allowed in {@code state} where {@code remaining} tokens are left, this one included. */
     public boolean allows(int state, int token, int remaining, boolean ignoreEnd) {
         return token == end
                 ? accepting[state] && remaining > 0 && !(ignoreEnd && goesOn(state, remaining))
                 : after(state, token) >= 0 && fewest[after(state, token)] <= remaining - 1;
     }
 
-    /** Whether any but the end token may come. */
+    /** Returns whether any token but the end token is allowed. */
     public boolean goesOn(int state, int remaining) {
         for (int token = 0; token < next[state].length; token++) {
             if (token != end && allows(state, token, remaining, false)) {
@@ -160,7 +157,7 @@ public final class Dfa {
         return accepting[state];
     }
 
-    /** The same as engines take it: tokens with equal columns are a class. */
+    /** Converts this automaton to the form that engines take: tokens with equal columns form a class. */
     public TokenAutomaton automaton() {
         int tokens = next[0].length;
         Map<String, Integer> classes = new LinkedHashMap<>();

@@ -19,8 +19,8 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 
 /**
- * Prints what an engine on the CPU generates, with the bits of its log-probabilities: a process of its own, for each way to run
- * bytecode. Arguments: a model's folder, most tokens of an output, and token ids: a file with a prompt a line, or {@code golden}.
+ * Prints what an engine on the CPU generates, with the bits of its log-probabilities. It is a program, so that tests can run it in each
+ * bytecode mode. Arguments: a model's folder, the most tokens of an output, and a file with the token ids of a prompt on each line, or {@code golden}.
  */
 final class EngineBits {
     private EngineBits() {}
@@ -67,7 +67,7 @@ final class EngineBits {
                 .toList();
     }
 
-    /** Greedy and sampled in turn; every fourth prompt is scored, too. */
+    /** Returns a request: greedy and sampled alternate, and every fourth prompt is also scored. */
     private static GenerationRequest request(int id, int[] prompt, int maxTokens) {
         SamplingParams sampling = SamplingParams.greedy(maxTokens)
                 .withTemperature(id % 2)

@@ -32,18 +32,18 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Whole engines on GPUs: batches, chunks of prompts, recorded decode steps. */
+/** Tests whole engines on GPUs: batches, chunked prompts, recorded decode steps. */
 @Tag("gpu")
 class EngineCudaTest {
-    /** How far below the likeliest token any greedy one may lie, in log-probability, and all in the mean. */
+    /** How far any greedy token may lie below the most likely one, in log-probability; {@link #MEAN} limits the average. */
     private static final double MOST = 1.5;
 
     private static final double MEAN = 0.02;
 
-    /** Passes on the CPU whose results are rounded to bf16, for every text. */
+    /** Passes on the CPU with results rounded to bf16, for every text. */
     private static final int SEEDS = 8;
 
-    /** Every greedy token is about as likely as the likeliest after the text before it, by the CPU in fp32 or with results rounded to bf16. */
+    /** Every greedy token is about as likely as the most likely one at its position, on the CPU in fp32 or with results rounded to bf16. */
     @ParameterizedTest
     @CsvSource({
         "llama-gqa,1,BF16",
@@ -104,7 +104,7 @@ class EngineCudaTest {
         }
     }
 
-    /** How far each token of a text from {@code first} lies below the likeliest, by the pass that puts it nearest. */
+    /** Returns how far each token from {@code first} on lies below the most likely one, in the pass where the distance is smallest. */
     private static DoubleStream below(Checkpoint checkpoint, int ranks, int[] text, int first) {
         int vocabulary = checkpoint.spec().vocabSize();
         List<float[]> passes = new ArrayList<>(RoundedDevice.logits(checkpoint, ranks, SEEDS, text));
@@ -124,7 +124,7 @@ class EngineCudaTest {
                 .orElseThrow();
     }
 
-    /** Alone in its batch, a request meets the same shapes each time: first enqueued, then recorded, then replayed. */
+    /** A request alone in its batch has the same shapes in every run; its steps are first enqueued, then recorded, then replayed. */
     @ParameterizedTest
     @CsvSource({
         "llama-gqa,1",
@@ -189,7 +189,7 @@ class EngineCudaTest {
         }
     }
 
-    /** The same JVM opens another engine, which answers. */
+    /** Checks that another engine opened in the same JVM answers. */
     static void checkAnswers(Checkpoint checkpoint, int ranks) throws Exception {
         try (Engine engine = Engines.open(config(ranks, true), checkpoint)) {
             int[] prompt = Goldens.of("llama-gqa").get(1).ids();
@@ -214,7 +214,7 @@ class EngineCudaTest {
         return new GenerationRequest(id, prompt, sampling, id, Set.of(), StopCheck.NEVER);
     }
 
-    /** Answers in the order of ids. */
+    /** Returns answers ordered by id. */
     private static List<Generation> answers(Engine engine, List<GenerationRequest> requests)
             throws InterruptedException {
         List<Generation> answers = new ArrayList<>();

@@ -30,11 +30,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Greedy decoding of 64 tokens gives the text of an independent implementation, whatever the ranks, the replicas, the batch
- * around it, the size of chunks and pages, with prefix cache or without, with preemption or without.
+ * Greedy decoding of 64 tokens gives the text of an independent implementation, whatever the number of ranks and replicas, the other rows
+ * in the batch, the size of chunks and pages, with or without prefix cache, with or without preemption.
  */
 class EngineGreedyTest {
-    /** ranks, replicas, maxNumSeqs, maxBatchTokens, pageTokens, kvPages, prefixCache, threads. */
+    /** Name, ranks, replicas, maxNumSeqs, maxBatchTokens, pageTokens, kvPages, prefixCache. */
     private record Variant(
             String name, int ranks, int replicas, int sequences, int tokens, int page, int pages, boolean prefix) {
         EngineConfig config() {
@@ -42,7 +42,7 @@ class EngineGreedyTest {
         }
 
         EngineConfig config(KvFormat.Choice format) {
-            // Outputs are longer than expected, or sequences would wait rather than lose their pages.
+            // Outputs exceed the expected length; otherwise sequences would wait instead of being preempted.
             return EngineConfig.on(Backend.CPU)
                     .with(new Layout(replicas, ranks))
                     .with(new StepConfig(sequences, tokens, 0))
@@ -86,14 +86,14 @@ class EngineGreedyTest {
                 }
             }
             if (variant.name().startsWith("preemption")) {
-                // A sequence of a model whose layers all have a window of 8 holds 3 pages and its piece of prompt: all
-                // stay, as do those of a model that has no pages.
+                // Where all layers have a window of 8, a sequence holds 3 pages and those of its prompt chunk: none is
+                // preempted. A model without pages preempts none either.
                 assertThat(engine.stats().preemptions() > 0)
                         .isEqualTo(!name.equals("mistral-sliding-window")
                                 && !engine.plan().cache().groups().isEmpty());
             }
-            // A state is shared only where the other prompt waits when it is computed, which depends on threads:
-            // SharedStatesTest.
+            // A state is shared only if the other prompt waits while it is computed, which depends on thread timing;
+            // SharedStatesTest covers it.
             if (variant.name().startsWith("prefix") && !engine.plan().cache().hasStates()) {
                 assertThat(engine.stats().tokens().cachedPrompt()).isPositive();
             }
@@ -101,7 +101,7 @@ class EngineGreedyTest {
         }
     }
 
-    /** What pages hold is rounded before anything reads it, so where a prompt is cut or computed again makes no difference. */
+    /** Keys and values are rounded when written and before any read, so chunk boundaries and recomputation make no difference. */
     @ParameterizedTest
     @CsvSource({"llama-gqa,FP8", "gpt-oss,FP8", "gpt-oss,INT8"})
     void textInEightBitsIsTheSameInAnyBatch(String name, KvFormat.Choice kv) throws Exception {
@@ -129,7 +129,7 @@ class EngineGreedyTest {
                         .toList());
     }
 
-    /** The golden prompts twice over, among random ones of random lengths that sample (negative ids). */
+    /** Returns answers to the golden prompts, each asked twice, among random prompts of random lengths that sample (negative ids). */
     private static List<Generation> answers(Engine engine, List<Golden> goldens) throws InterruptedException {
         Random random = new Random(1);
         List<GenerationRequest> requests = new ArrayList<>();

@@ -23,7 +23,7 @@ import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Test;
 
-/** Batch and step sizes that follow from model, memory and lengths, on GPUs that are not here. */
+/** Tests how batch and step sizes follow from model, memory and lengths, on GPUs that this machine does not have. */
 class EnginePlanningTest {
     private static final HardwareProfile H200 = gpu("H200", 141L << 30);
     private static final HardwareProfile SMALL = gpu("A100 40 GiB", 40L << 30);
@@ -76,7 +76,7 @@ class EnginePlanningTest {
         assertThat(few.maxBatchTokens()).isEqualTo(512);
     }
 
-    /** What the layout is chosen by did not change: replicas need room for 256 sequences. */
+    /** The layout leaves each replica room for 256 sequences; the buffers of a larger batch must also fit. */
     @Test
     void theBuffersOfMoreSequencesFitBesideTheCache() {
         EngineConfig asked = EngineConfig.defaults().with(new Lengths(128, 128));
@@ -85,7 +85,7 @@ class EnginePlanningTest {
         assertThat(memory.usedBytes(plan)).isLessThanOrEqualTo(memory.budgetBytes());
     }
 
-    /** As another engine's on the same GPU. */
+    /** The memory in use may be that of another engine on the same GPU. */
     @Test
     void memoryThatIsTakenIsToldOf() {
         EngineConfig config = EngineConfig.on(Backend.CUDA);
@@ -112,7 +112,7 @@ class EnginePlanningTest {
                 .isEqualTo(4);
     }
 
-    /** A page in 8 bits takes 129 bytes where it takes 256 in bf16, so memory holds nearly twice as many. */
+    /** A page in 8 bits takes 129 bytes for every 256 bytes in bf16, so memory holds nearly twice as many pages. */
     @Test
     void pagesOfEightBitsAreTwiceAsMany() {
         EngineConfig asked =
@@ -126,7 +126,7 @@ class EnginePlanningTest {
                 .isEqualTo(Engines.memoryOn(SMALL, 1, asked, DENSE_8B).usefulCacheBytes() * 129);
     }
 
-    /** CPUs keep the rounded numbers as fp32. */
+    /** CPUs store the rounded numbers as fp32. */
     @Test
     void pagesOfEightBitsTakeOnCpusWhatOthersTake() {
         EngineConfig cpu =
@@ -137,7 +137,7 @@ class EnginePlanningTest {
                 .isEqualTo(Engines.plan(cpu, model).cache().bytes());
     }
 
-    /** Of granite's 36 Mamba-2 layers, the eighth part of the first matrix has 512 + 2 x 128 + 512 + 8 rows. */
+    /** On 8 ranks a rank's part of the first matrix in each of granite's 36 Mamba-2 layers has 512 + 2 x 128 + 512 + 8 rows. */
     @Test
     void matricesThatCannotBeIn8BitsAreTold() {
         EngineConfig fp8 = EngineConfig.on(Backend.CUDA).with(WeightFormat.Choice.FP8);
@@ -174,7 +174,7 @@ class EnginePlanningTest {
         assertThat(plan.choice()).isEmpty();
     }
 
-    /** Half of an 80 GiB card is weights; the rest holds some hundred states. */
+    /** Weights take half of an 80 GiB card; the rest holds about a hundred states. */
     @Test
     void slotsAreFewerThanSequencesWhereStatesAreLarge() {
         ModelSpec model = shape("qwen3.5-27b");
@@ -190,7 +190,7 @@ class EnginePlanningTest {
         assertThat(Engines.planOn(card, 2, asked, model).ranks()).isEqualTo(2);
     }
 
-    /** Weights, activations and a longest sequence's keys apart, the same memory holds twice as many states of half the size. */
+    /** Apart from weights, activations and the keys of one longest sequence, the same memory holds twice as many states of half the size. */
     @Test
     void statesOfHalfTheSizeHaveTwiceAsManySlots() {
         ModelSpec model = shape("qwen3.5-27b");
@@ -221,7 +221,7 @@ class EnginePlanningTest {
         assertThat(plan.cache().slots()).isEqualTo(plan.maxNumSeqs()).isGreaterThanOrEqualTo(1024);
     }
 
-    /** Of plenty of memory 8 states; of little a sixteenth of the slots; of none but for one state nothing, which is said. */
+    /** Plenty of memory holds 8 snapshots; in little memory they take a sixteenth of all slots. A model without states has none. */
     @Test
     void snapshotsOfStatesTakeLittle() {
         ModelSpec small = shape("qwen3.5-9b");
@@ -261,7 +261,7 @@ class EnginePlanningTest {
         return new EnginePlan(Backend.CPU, "dense", 1, 1, 1, 0, 64, 64, cache, prefixCache, 1, "");
     }
 
-    /** One model's use of an option is enough: a comparison has the same options for all. */
+    /** An option is accepted if one model uses it, since all models of a comparison have the same options. */
     @Test
     void anOptionThatNoModelHasAUseForIsRefused() {
         ModelSpec recurrent = shape("gla-1.3b");

@@ -119,7 +119,7 @@ class EngineTest {
         assertThat(first.likeliest().get(0).token()).isEqualTo(first.token());
     }
 
-    /** Among others, in chunks, with a prefix in the cache that must not be used, and after a preemption. */
+    /** The prompts run with other rows, in chunks, with a cached prefix that must not be used, and after a preemption. */
     @Test
     void promptLogprobsAreThoseOfThePromptsOwnTokens() throws Exception {
         SamplingParams scoring = SamplingParams.greedy(20).withPromptLogprobs(true);
@@ -226,7 +226,7 @@ class EngineTest {
                 CompletableFuture<Boolean> stop = new CompletableFuture<Boolean>().orTimeout(60, TimeUnit.SECONDS);
                 other.offer(request(1, SamplingParams.greedy(200), 0, Set.of(), token -> stop.join()));
                 session.offer(request(2, SamplingParams.greedy(200), 0, Set.of(), bomb));
-                stop.complete(false); // the other generates still when the bomb comes
+                stop.complete(false); // the other request is still generating when this one fails
                 for (Engine.Session each : List.of(session, other)) {
                     assertThatThrownBy(() -> each.poll(Duration.ofSeconds(20)))
                             .isInstanceOf(EngineException.class)
@@ -285,8 +285,8 @@ class EngineTest {
             generateAll(
                     engine,
                     List.of(new GenerationRequest(1, prompt, SamplingParams.greedy(5), 1, Set.of(), StopCheck.NEVER)));
-            long first = prompt.length + 4L; // the last one is sampled and not computed
-            long last = 5; // of the prompt, the token that the head reads
+            long first = prompt.length + 4L; // the last output token is sampled but not computed
+            long last = 5; // the prompt's last token, which the head reads, and the 4 output tokens
             assertThat(engine.stats().experts().tokens() - opened.experts().tokens())
                     .as("2 experts a token")
                     .isEqualTo(2 * (first + last));
@@ -295,7 +295,7 @@ class EngineTest {
         }
     }
 
-    /** Ranks that are a multiple of key and value heads have the same ones; others cannot share them. */
+    /** If the ranks are a multiple of the key/value heads, several ranks hold copies of one head; other counts cannot share them. */
     @Test
     void ranksNeitherDivideNorMultiplyKeyHeads(@TempDir Path dir) throws Exception {
         Path config = dir.resolve("config.json");
@@ -310,7 +310,7 @@ class EngineTest {
         Engines.check(config(12, 4), model);
     }
 
-    /** As key and value heads: a rank would have heads of two groups, none of them whole. */
+    /** The rule for key/value heads holds: otherwise a rank would have heads of two groups, neither of them whole. */
     @Test
     void ranksNeitherDivideNorMultiplyGroupsOfHeads(@TempDir Path dir) throws Exception {
         Path config = dir.resolve("config.json");
@@ -391,7 +391,7 @@ class EngineTest {
         return generateAll(engine, List.of(request)).get(0);
     }
 
-    /** Answers in the order of ids. */
+    /** Returns answers ordered by id. */
     private static List<Generation> generateAll(Engine engine, List<GenerationRequest> requests)
             throws InterruptedException {
         List<Generation> answers = new ArrayList<>();

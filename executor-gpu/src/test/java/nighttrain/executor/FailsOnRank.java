@@ -4,7 +4,7 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.spec.ModelSpec;
 
-/** A checkpoint of which one rank cannot read one tensor; ranks are known by the names of their threads. */
+/** A checkpoint that throws when one rank reads one tensor. It recognises the rank by its thread name. */
 record FailsOnRank(Checkpoint real, int rank, String tensor) implements Checkpoint {
     @Override
     public CheckpointTensor tensor(String name, long... expectedShape) {

@@ -10,11 +10,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.StreamSupport;
 
-/** Small random checkpoints and what an independent implementation made of them; see notebooks/reference_checkpoints.py. */
+/** Reads small random checkpoints and what an independent implementation computed from them; see notebooks/reference_checkpoints.py. */
 public final class Goldens {
     private Goldens() {}
 
-    /** Every checkpoint that Hugging Face transformers, or for tracks the training framework or the equations, computed. */
+    /** Returns every checkpoint with goldens from Hugging Face transformers or, for tracks, from the training framework or the equations. */
     public static List<String> names() {
         return List.of(
                 "llama-gqa",
@@ -66,12 +66,12 @@ public final class Goldens {
                 "trained-delayed-2");
     }
 
-    /** Those whose weights are stored in 8 bits; their goldens are of the dequantised weights; see notebooks/quantized_checkpoints.py. */
+    /** Returns the checkpoints stored in 8 bits; their goldens use the dequantised weights; see notebooks/quantized_checkpoints.py. */
     public static List<String> quantized() {
         return List.of("fp8-tensor", "fp8-channel", "fp8-block", "fp8-scale-inv", "fp8-static", "fp8-experts");
     }
 
-    /** On how many ranks a checkpoint can run: four tracks or heads, two of whose key heads two ranks each have; or heads that are normed together. */
+    /** Returns on how many ranks a checkpoint can run: 4, its tracks or heads (pairs of ranks may share a key head), or 1 if heads share a norm. */
     public static int mostRanks(String name) {
         return name.equals("olmo3") ? 1 : 4;
     }
@@ -79,7 +79,7 @@ public final class Goldens {
     /** A prompt, the logits after each of its tokens, and the 64 tokens that greedy decoding appends. */
     public record Golden(int[] ids, float[][] logits, int[] greedy) {}
 
-    /** Logits of a checkpoint in 8 bits where activations are, too. */
+    /** Returns logits of a checkpoint in 8 bits whose activations are also in 8 bits. */
     public static float[][] byToken(String name, int prompt) {
         return logits(root(name).get("prompts").get(prompt).get("by_token"));
     }

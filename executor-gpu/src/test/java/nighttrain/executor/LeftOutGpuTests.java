@@ -20,8 +20,8 @@ import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 
 /**
- * Says once, when Maven runs this module's tests, how many of them are left out for want of a GPU: the rest passing is not all passing.
- * Maven's first fork says it, with the first of its test plans, of which each class has one.
+ * Prints once, when Maven runs this module's tests, how many tests are left out because they need a GPU, so that a green run is not taken for a
+ * full one. Maven's first fork prints it after its first test plan (each class has its own plan).
  */
 public final class LeftOutGpuTests implements TestExecutionListener {
     private static final String TAG = "gpu";
@@ -62,7 +62,7 @@ public final class LeftOutGpuTests implements TestExecutionListener {
         }
     }
 
-    /** Test methods with a tag; one with parameters counts once, since only a run knows how often it is called. */
+    /** Counts test methods with a tag. A method with parameters counts once, since only a run knows how often it is called. */
     private static int count(TestPlan plan, String tag) {
         return (int) plan.getRoots().stream()
                 .flatMap(root -> plan.getDescendants(root).stream())

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The shapes that speeds are compared on: equal in parameters within 1 %, different in how often ranks meet. */
+/** Checks the shapes that speed comparisons use: their parameter counts agree within 1 %, their numbers of synchronisations differ. */
 class ShapesTest {
     @ParameterizedTest
     @ValueSource(strings = {"6b", "13b", "30b"})
@@ -58,7 +58,7 @@ class ShapesTest {
         assertThat(model.kvElementsPerToken()).isEqualTo(2 * 32 * 8 * 128);
     }
 
-    /** The first three as their makers publish them (30.5 B of which 3.3 B, 35 B of which 3 B, 20.9 B), the last two by hand. */
+    /** The first three counts are those their makers publish (30.5 B with 3.3 B active, 35 B with 3 B active, 20.9 B); the last two are by hand. */
     @ParameterizedTest
     @CsvSource({
         "qwen3-30b-a3b, 30532122624, 3353032704",
@@ -73,7 +73,7 @@ class ShapesTest {
         assertThat(footprint.activeParameters()).isEqualTo(active);
     }
 
-    /** Routers, embeddings and norms are whole on every rank; experts, attention and head are shared. */
+    /** Every rank holds routers, embeddings and norms whole; experts, attention and head are split over ranks. */
     @Test
     void ranksShareExpertsAndHaveTheRouterWhole() {
         ModelSpec model = shape("qwen3-30b-a3b");
@@ -101,7 +101,7 @@ class ShapesTest {
                 .isEqualTo(2 * 30_532_122_624L - experts - attention + 4 * scales);
     }
 
-    /** Of four key and value heads eight ranks have one each, two the same one. */
+    /** With four key/value heads on eight ranks, each rank has one head and two ranks hold the same one. */
     @Test
     void moreRanksThanKeyHeadsHaveCopies() {
         ModelSpec model = shape("qwen3-30b-a3b");
@@ -113,7 +113,7 @@ class ShapesTest {
                 .isEqualTo(whole + (30_532_122_624L - whole + keysAndValues) / 8);
     }
 
-    /** A step's weights are read once: all experts' in a large one, those of the chosen in one of a token. */
+    /** A step reads weights once: those of all experts in a large step, those of the chosen experts in a step of one token. */
     @Test
     void rooflineCountsTheExpertsThatAreHit() {
         ModelSpec model = shape("qwen3-30b-a3b");
@@ -125,7 +125,7 @@ class ShapesTest {
         assertThat(flops / 2).isCloseTo(3.353e9 - 151_936 * 2048, withinPercentage(1));
     }
 
-    /** Twelve of gpt-oss' 24 layers see 128 positions; the other twelve see all. */
+    /** In gpt-oss twelve of 24 layers attend to 128 positions; the other twelve attend to all. */
     @Test
     void rooflineCountsNoPositionsOutsideAWindow() {
         ModelSpec model = shape("gpt-oss-20b");
@@ -138,7 +138,7 @@ class ShapesTest {
                 .isCloseTo(positions * 4 * 64 * 64, withinPercentage(0.01));
     }
 
-    /** Its hidden and MLP sizes are those that give the published number of parameters. */
+    /** The hidden and MLP sizes of this shape are chosen to give the published number of parameters. */
     @Test
     void laneformer2bHasItsPublishedParameters() {
         assertThat(ModelFootprint.of(shape("laneformer-2b"))).satisfies(f -> {
@@ -148,7 +148,7 @@ class ShapesTest {
         });
     }
 
-    /** Counts by transformers 5.24, states and KV by the published sizes. */
+    /** The parameter counts are from transformers 5.24; states and KV follow from the published sizes. */
     @Test
     void hybridsHaveTheirPublishedParametersAndStates() {
         ModelFootprint small = ModelFootprint.of(shape("qwen3.5-9b"));
@@ -165,7 +165,7 @@ class ShapesTest {
         assertThat(mixture.stateBytesPerSequence()).isEqualTo((60L << 20) + 4 * 30L * (2 * 2_048 + 4_096) * 3);
     }
 
-    /** Tracks of delta nets beside one model of them: as many parameters and as large a state, a sixteenth of the synchronisations. */
+    /** The hybrid of tracks has about as many parameters as the one without, the same state size and a sixteenth of the synchronisations. */
     @Test
     void hybridsOfTracksAndWithoutAreTwins() {
         ModelFootprint dense = ModelFootprint.of(shape("dense-hybrid-30b"));
@@ -193,7 +193,7 @@ class ShapesTest {
                         "model.tracks.7.layers.3.self_attn.q_proj.weight");
     }
 
-    /** The heads and experts of all tracks in one stream: as many parameters but for norms, an eighth of the synchronisations. */
+    /** The dense twin has the heads and experts of all tracks in one stream: the same parameters but for norms, and 8 times the synchronisations. */
     @Test
     void mixturesOfTracksAndWithoutAreTwins() {
         ModelFootprint dense = ModelFootprint.of(shape("dense-moe-large"));
@@ -206,7 +206,7 @@ class ShapesTest {
         assertThat(tracks.blockingSyncs()).isEqualTo(12);
     }
 
-    /** As published: 3.19 billion parameters. */
+    /** The published count is 3.19 billion parameters. */
     @Test
     void granite4HMicro() {
         ModelFootprint footprint = ModelFootprint.of(shape("granite-4.0-h-micro"));
@@ -215,7 +215,7 @@ class ShapesTest {
         assertThat(footprint.stateBytesPerSequence()).isEqualTo((72L << 20) + 4 * 36L * (4_096 + 256) * 3);
     }
 
-    /** B and C of the only group, with their channels of the convolution, are on every rank; each of 36 layers sums a number a token. */
+    /** Every rank holds B and C of the only group and their convolution channels; each of 36 layers all-reduces one number per token. */
     @Test
     void ranksThatShareAGroupHaveCopies() {
         ModelSpec model = shape("granite-4.0-h-micro");
@@ -239,7 +239,7 @@ class ShapesTest {
         });
     }
 
-    /** The shape that its authors call 1.3B, by hand. */
+    /** Parameters of the authors' 1.3B shape are counted by hand. */
     @Test
     void gatedLinearAttention() {
         ModelFootprint footprint = ModelFootprint.of(shape("gla-1.3b"));

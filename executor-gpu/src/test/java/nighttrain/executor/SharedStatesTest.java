@@ -28,7 +28,7 @@ import nighttrain.io.spec.StateFormat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Prompts that begin alike start from snapshots of states: with the bits that they have without, and for fewer tokens computed. */
+/** Prompts that share a prefix start from snapshots of states: results have the same bits as without, and fewer tokens are computed. */
 class SharedStatesTest {
     private static final int VOCABULARY = 96;
     private static final int SHARED = 200;
@@ -36,12 +36,12 @@ class SharedStatesTest {
 
     private final Random random = new Random(3);
 
-    /** What a row has whatever the batch: no bit may change. */
+    /** The results of a row; no bit of them may depend on the batch. */
     private record Answer(long id, List<Integer> tokens, List<TokenLogprobs> logprobs, List<Float> scores) {}
 
     private record Outcome(List<Answer> answers, EngineStats stats) {}
 
-    /** Rows of a labelling job: the same instructions, a text, three labels of two tokens that begin differently. */
+    /** Rows of a labelling job: each has the same instructions, a text and three labels of two tokens with different first tokens. */
     @ParameterizedTest
     @CsvSource({
         "qwen3_5, 1, FP32, BF16",
@@ -71,15 +71,15 @@ class SharedStatesTest {
         assertThat(with.answers).isEqualTo(without.answers);
         assertThat(without.stats.tokens().cachedPrompt()).isZero();
         long computed = with.stats.tokens().prompt() - with.stats.tokens().cachedPrompt();
-        // The pages of the instructions once; of each row the text to its last token but one; two tokens a label.
-        // And the first request, if no other was there when it began, and what lies behind the last page of a row that
-        // not all slots were free for.
+        // Computed: the pages of the instructions once; for each row the text up to its last token but one; two tokens
+        // a label. Also the first request, if no other was there when it began, and the tokens after the last page end
+        // of a row for whose requests not all slots were free.
         long row = 219 - 192 + 3 * 2;
         assertThat(computed).isBetween(192 + ROWS * row, 192 + ROWS * (row + 10) + 222);
         assertThat(with.stats.steps().count()).isLessThan(without.stats.steps().count() / 5);
     }
 
-    /** Prompts of several beginnings and lengths, some of them twice, scored or sampled from, where slots, pages and snapshots are few. */
+    /** Prompts have several beginnings and lengths, some occur twice, they are scored or sampled from; slots, pages and snapshots are few. */
     @ParameterizedTest
     @CsvSource({
         "qwen3_5, 1, 12, 0, false",
@@ -132,7 +132,7 @@ class SharedStatesTest {
         return new GenerationRequest(id, prompt, sampling, id, Set.of(), StopCheck.NEVER);
     }
 
-    /** Outputs are expected to be short, or sequences would wait rather than lose their pages. */
+    /** The expected output length is short; otherwise sequences would wait instead of being preempted. */
     private static EngineConfig config(int ranks, StepConfig steps, StateFormat states) {
         return EngineConfig.on(Backend.CPU)
                 .with(new Layout(1, ranks))

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Steps and rounds that were measured (executor-gpu/BENCHMARKS.md), beside what is forecast for them. */
+/** Compares measured steps and rounds (executor-gpu/BENCHMARKS.md) with their forecasts. */
 class StepTimeTest {
     private static final AllReduceLatency TWO_RANKS = new AllReduceLatency(Map.of(
             2,
@@ -88,7 +88,7 @@ class StepTimeTest {
                 .isCloseTo(1, within(0.1));
     }
 
-    /** Decoding reads weights once, every state and key, and writes the states: of 256 sequences more bytes than the weights. */
+    /** A decode step reads weights once and every state and key, and writes the states; states of 256 sequences move more bytes than the weights. */
     @Test
     void decodeStepsReadAndWriteStates() {
         double bytesPerSecond = 4e12;
@@ -110,7 +110,7 @@ class StepTimeTest {
         assertThat(longer - bytes).as("keys and values alone grow").isCloseTo(15 * keys, within(1e6));
     }
 
-    /** What a context adds to a decode step are its keys and values, each with the byte of its scale; the multiplications stay in bf16. */
+    /** A longer context adds its keys and values to a decode step, each with one byte of scale; the multiplications stay in bf16. */
     @Test
     void keysAndValuesOfEightBitsAreHalfTheBytes() {
         ModelSpec model = shape("dense-8b");
@@ -151,7 +151,7 @@ class StepTimeTest {
                 .isZero();
     }
 
-    /** 36 of 40 layers sum the squares of their only group of heads. */
+    /** 36 of 40 layers all-reduce the squares of their only group of heads. */
     @Test
     void sumsWithinModulesAreWaitedFor() {
         double communication =
