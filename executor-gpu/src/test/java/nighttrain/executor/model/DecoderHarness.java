@@ -21,23 +21,23 @@ public final class DecoderHarness {
 
     private DecoderHarness() {}
 
-    /** Logits after every token, row-major {@code [tokens, vocabulary]}. */
+    /** Returns the logits after every token, row-major {@code [tokens, vocabulary]}. */
     public static float[] logits(Checkpoint checkpoint, int ranks, int... ids) {
         return logits(checkpoint, ranks, UnaryOperator.identity(), ids);
     }
 
-    /** As above, on devices that {@code wrapped} may have tampered with. */
+    /** As above, on devices that {@code wrapped} may alter. */
     static float[] logits(Checkpoint checkpoint, int ranks, UnaryOperator<Device> wrapped, int... ids) {
         return logits(
                 checkpoint, CpuDevice.ranks(ranks, 1).stream().map(wrapped).toList(), ids);
     }
 
-    /** As above, on {@code devices}, one rank each, which are closed at the end. */
+    /** As above, on {@code devices}, one for each rank; closes them at the end. */
     static float[] logits(Checkpoint checkpoint, List<Device> devices, int... ids) {
         return logits(checkpoint, devices, ids, IntStream.range(0, ids.length).toArray());
     }
 
-    /** As above, after the tokens {@code rows} alone, ascending. */
+    /** As above, but returns only the logits after the tokens {@code rows}, ascending. */
     static float[] logits(Checkpoint checkpoint, List<Device> devices, int[] ids, int[] rows) {
         int longest = checkpoint.spec().maxPositions();
         int pages = (longest + PAGE_TOKENS - 1) / PAGE_TOKENS;
@@ -61,7 +61,7 @@ public final class DecoderHarness {
         }
     }
 
-    /** The logits of one rank's share of the rows. */
+    /** Returns the logits of one rank's share of the rows. */
     private static float[] logits(
             Checkpoint checkpoint, Device device, StepLimits limits, CacheLayout layout, Batch batch) {
         return device.read(Decoder.load(checkpoint, device, limits, layout).logits(batch));

@@ -13,14 +13,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The CPU's forward pass with weights and activations in 8 bits, against PyTorch's of the same rounding. */
+/** Compares the CPU's forward pass with weights and activations in 8 bits with PyTorch's under the same rounding. */
 class EightBitLogitsTest {
     private static final int PROMPT = 2;
 
-    /** Another order of summation moves a value over the middle between two numbers of 8 bits now and then. */
+    /** A different order of summation sometimes moves a value across the midpoint of two 8-bit numbers. */
     private static final double TOLERANCE = 2e-2;
 
-    /** Checkpoints of these scales are taken number by number; blocks stay as they are. */
+    /** With AUTO, weights with these kinds of scale are used in 8 bits as stored; weights with block scales are not. */
     @ParameterizedTest
     @CsvSource({"fp8-tensor,AUTO", "fp8-channel,AUTO", "fp8-channel,FP8", "fp8-static,AUTO"})
     void asPyTorch(String name, Choice choice) {
@@ -35,7 +35,7 @@ class EightBitLogitsTest {
         assertThat(logits(name, Choice.AUTO)).isEqualTo(logits(name, Choice.NONE));
     }
 
-    /** Rounding weights of blocks again costs a little more. */
+    /** Rounding block-scaled weights a second time costs a little more accuracy. */
     @ParameterizedTest
     @ValueSource(strings = {"fp8-block", "fp8-scale-inv"})
     void blocksCanBeRoundedByOutput(String name) {
@@ -43,7 +43,7 @@ class EightBitLogitsTest {
         assertThat(error).isBetween(TOLERANCE, 0.4);
     }
 
-    /** Gates between queries in one tensor, and Mamba-2's five parts in one: rounding costs what it costs elsewhere. */
+    /** Tensors that interleave gates with queries, or hold Mamba-2's five parts, lose as much to rounding as others. */
     @ParameterizedTest
     @ValueSource(strings = {"qwen3_5-multimodal", "granitemoehybrid", "qwen3"})
     void recurrentModelsInEightBits(String name) {
@@ -52,9 +52,9 @@ class EightBitLogitsTest {
     }
 
     /**
-     * Keys after rotary positions, and values, in 8 bits move the logits of these random models as far as they do in PyTorch 2.15, with the
-     * same rounding before transformers' {@code eager_attention_forward}: to {@code float8_e4m3fn}, or to integers, of keys times a Hadamard
-     * matrix, times a power of two.
+     * Values, and keys after rotary embedding, in 8 bits move the logits of these random models as far as in PyTorch 2.15. There the same
+     * rounding precedes transformers' {@code eager_attention_forward}: to {@code float8_e4m3fn} or to integers, with keys multiplied by a
+     * Hadamard matrix, and scales that are powers of two.
      */
     @ParameterizedTest
     @CsvSource({
@@ -76,7 +76,7 @@ class EightBitLogitsTest {
         }
     }
 
-    /** Biases of keys that hardly turn, large as Qwen 2.5 has them, cost the rest of the keys none of their 8 bits. */
+    /** Large biases of key dimensions that hardly rotate, as in Qwen 2.5, cost the other key dimensions none of their 8 bits. */
     @ParameterizedTest
     @CsvSource({"FP8,1", "FP8,2", "INT8,1", "INT8,2"})
     void largeBiasesOfKeys(KvFormat.Choice format, int ranks) {
@@ -84,7 +84,7 @@ class EightBitLogitsTest {
         try (Checkpoint sound = Checkpoints.open(Goldens.checkpoint("qwen2"))) {
             Checkpoint biased = sound;
             for (int layer = 0; layer < sound.spec().layers().size(); layer++) {
-                for (int i = 3; i < 16; i += 4) { // of two heads of 8 the pair that turns least
+                for (int i = 3; i < 16; i += 4) { // the pair of each head that rotates least; two heads of 8
                     String bias = "model.layers." + layer + ".self_attn.k_proj.bias";
                     biased = new PoisonedCheckpoint(biased, bias, i, 1, 300);
                 }
@@ -96,7 +96,7 @@ class EightBitLogitsTest {
         }
     }
 
-    /** Those of experts whose sides 8 bits serve. */
+    /** Expert weights are in 8 bits where their sides allow it. */
     @ParameterizedTest
     @ValueSource(strings = {"qwen3-moe", "gpt-oss"})
     void expertsInEightBits(String name) {

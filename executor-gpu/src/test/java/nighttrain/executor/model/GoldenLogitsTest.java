@@ -13,7 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Logits at every position of a prompt, on any number of ranks, against Hugging Face transformers and the training framework. */
+/** Compares logits at every position of a prompt, on any number of ranks, with Hugging Face transformers and the training framework. */
 class GoldenLogitsTest {
     static Stream<Arguments> checkpointsAndRanks() {
         return Stream.of(Goldens.names(), Goldens.quantized())

@@ -21,12 +21,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The forward pass on GPUs in bf16 against the CPU's in fp32, of the same bf16 weights. */
+/** Compares the forward pass on GPUs in bf16 with the CPU's in fp32, from the same bf16 weights. */
 @Tag("gpu")
 class GpuLogitsTest {
     private static final CudaBackend GPUS = new CudaBackend();
 
-    /** Passes whose results are rounded: enough for most models; where few tokens change their experts, the rare ones count. */
+    /** Number of rounded passes that suffices for most models; {@link #MANY} covers those where rounding rarely changes a token's experts. */
     private static final int FEW = 8;
 
     private static final int MANY = 64;
@@ -61,7 +61,7 @@ class GpuLogitsTest {
         }
     }
 
-    /** Pages hold the same numbers on both but for the few that bf16 moves to the next one of 8 bits. */
+    /** Pages hold the same numbers on CPU and GPU except for the few that bf16 moves to the next 8-bit number. */
     @ParameterizedTest
     @MethodSource("nighttrain.executor.model.GoldenLogitsTest#checkpointsAndRanks")
     void everyFamilyWithPagesInEightBits(String name, int ranks) {
@@ -80,7 +80,7 @@ class GpuLogitsTest {
         assumeThat(GPUS.maxRanks()).isGreaterThanOrEqualTo(ranks);
         boolean fp8 = checkpoint.spec().weights() == WeightFormat.Choice.FP8;
         float[] expected =
-                DecoderHarness.logits(checkpoint, fp8 ? ranks : 1, ids); // a rank's rows have scales of their own
+                DecoderHarness.logits(checkpoint, fp8 ? ranks : 1, ids); // each rank's rows have their own scales
         float[] actual = DecoderHarness.logits(checkpoint, GPUS.open(ranks), ids);
         assertThat(actual).hasSameSizeAs(expected).doesNotContain(Float.NaN);
         LogitErrors errors = LogitErrors.of(expected, actual, ids.length);

@@ -5,10 +5,10 @@ import java.util.stream.IntStream;
 import nighttrain.io.checkpoint.Checkpoint;
 
 /**
- * How far logits are from others, {@code |actual - expected| / |expected|}.
+ * Relative errors of logits, {@code |actual - expected| / |expected|}.
  *
- * @param whole over all tokens; few tokens that rounding sends to other experts may make most of it
- * @param median over the vocabulary of the token that half of the others exceed
+ * @param whole error over all tokens; a few tokens that rounding sends to other experts may make up most of it
+ * @param median error of the median token, over its vocabulary
  */
 record LogitErrors(double whole, double median) {
     static LogitErrors of(float[] expected, float[] actual, int tokens) {
@@ -22,7 +22,7 @@ record LogitErrors(double whole, double median) {
         return new LogitErrors(relative(expected, actual), byToken[tokens / 2]);
     }
 
-    /** The largest of {@code seeds} passes on {@code ranks} ranks whose results are rounded to bf16. */
+    /** Returns the largest errors of {@code seeds} passes on {@code ranks} ranks with results rounded to bf16. */
     static LogitErrors ofRounding(Checkpoint checkpoint, int ranks, int seeds, float[] expected, int... ids) {
         return RoundedDevice.logits(checkpoint, ranks, seeds, ids).stream()
                 .map(rounded -> of(expected, rounded, ids.length))

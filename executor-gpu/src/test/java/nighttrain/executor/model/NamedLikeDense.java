@@ -5,7 +5,7 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.spec.ModelSpec;
 
-/** A model of one track with the weights of the dense model whose names lack {@code tracks.0.}. */
+/** A model of one track that reads the dense model's weights, whose names lack {@code tracks.0.}. */
 record NamedLikeDense(RandomCheckpoint weights) implements Checkpoint {
     @Override
     public ModelSpec spec() {

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Behind the last mixer a step computes the rows that the head reads and no others: their logits are those of a step whose rows it reads all. */
+/** After the last mixer a step computes only the rows that the head reads. Their logits equal those of a step in which the head reads all rows. */
 class OutputRowsTest {
     private static final int[] IDS =
             new Random(17).ints(23, 0, Shapes.VOCABULARY).toArray();

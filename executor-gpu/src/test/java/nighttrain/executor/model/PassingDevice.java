@@ -15,7 +15,7 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 
-/** Everything as the device underneath, for subclasses to change one thing. */
+/** A device that delegates everything to another, so that a subclass can change one thing. */
 class PassingDevice implements Device {
     final Device real;
 

@@ -15,7 +15,7 @@ import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Mutations of the seam: each would be a race or a wrong answer on a GPU, and must be caught by the reference test here. */
+/** Plants faults in a device: each would be a race or a wrong answer on a GPU, and the comparison with the reference must catch it on CPUs. */
 class PlantedFaultsTest {
     private static final int[] IDS =
             new Random(11).ints(9, 0, Shapes.VOCABULARY).toArray();
@@ -50,7 +50,7 @@ class PlantedFaultsTest {
         assertThat(worst).isGreaterThan(1e-2);
     }
 
-    /** Tests on GPUs allow half as much beyond what rounding makes of a model, so this fault is caught there. */
+    /** Tests on GPUs allow 1.5 times the error that rounding causes; this fault causes more than 3 times that error, so they catch it. */
     @ParameterizedTest
     @EnumSource(Shapes.class)
     void aWrongSliceIsFartherThanRounding(Shapes shape) {

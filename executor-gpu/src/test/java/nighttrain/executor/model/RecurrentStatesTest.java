@@ -48,13 +48,13 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A sequence's state is its own, whoever had its slot before, however its prompt is cut, and whenever its steps are planned. */
+/** A sequence's state does not depend on the previous user of its slot, on how its prompt is cut, or on when its steps are planned. */
 class RecurrentStatesTest {
     private static final Set<Integer> STOPS = Set.of(7, 8, 9);
     private static final int VOCABULARY = 96;
     private static final Offset<Float> LOGPROB_ERROR = Offset.offset(1e-4f);
 
-    /** Of a prompt of 80 tokens, some of which may be the golden's text, in pieces: no bit of any position's logits changes. */
+    /** Cutting a prompt of 80 tokens, which may include some of the golden's text, changes no bit of the log-probabilities at any position. */
     @ParameterizedTest
     @CsvSource({
         "qwen3_5, 1",
@@ -90,7 +90,7 @@ class RecurrentStatesTest {
         }
     }
 
-    /** States are rounded after every token, so no cut changes a bit of them either; what they cost is small, and more than nothing. */
+    /** States in bf16 are rounded after every token, so no cut changes a bit of the results. The error from rounding is small but not zero. */
     @ParameterizedTest
     @CsvSource({"qwen3_5, 1", "granitemoehybrid, 1"})
     void statesInHalfTheMemory(String name, int ranks) throws Exception {
@@ -129,9 +129,9 @@ class RecurrentStatesTest {
     }
 
     /**
-     * Three hundred sequences in few slots: each gets the text that it has alone, from one look at all of it on a fresh device. Their steps
-     * are planned one after the other or a step ahead, where rows of sequences that have ended still write to their slots; where pages
-     * are few they are preempted and computed again. Every other one begins as some do, and starts from a snapshot.
+     * Up to three hundred sequences share few slots. Each gets the text that one forward pass over all of it gives on a fresh device. Steps are
+     * planned one after the other or a step ahead; then rows of ended sequences still write to their slots. Where pages are few, sequences are
+     * preempted and recomputed. Every other prompt shares its beginning with some others, so that it can start from a snapshot.
      */
     @ParameterizedTest
     @CsvSource({
@@ -157,7 +157,7 @@ class RecurrentStatesTest {
                 int[] prompt =
                         random.ints(1 + random.nextInt(30), 0, VOCABULARY).toArray();
                 System.arraycopy(beginning, 0, prompt, 0, i % 4 < 2 ? 0 : Math.min(prompt.length, i % 4 * 6));
-                // Where no output ends by itself, the scheduler expects each to become twice as long as it is.
+                // Where no output ends early, the scheduler expects each output to reach twice its current length.
                 SamplingParams sampling = SamplingParams.greedy(1 + random.nextInt(40))
                         .withLogprobs(0)
                         .withPromptLogprobs(i % 3 == 0)
@@ -172,7 +172,7 @@ class RecurrentStatesTest {
         }
     }
 
-    /** Several of some positions. */
+    /** Returns random scores, several of them at one position. */
     private static List<Score> scores(Random random, int length) {
         return random.ints(1 + random.nextInt(20), 1, length + 1)
                 .sorted()
@@ -217,7 +217,7 @@ class RecurrentStatesTest {
         return all;
     }
 
-    /** Against logits of the prompt and the text behind it, all at once. */
+    /** Checks an answer against the logits of one pass over the prompt and the text after it. */
     private static void check(Checkpoint checkpoint, GenerationRequest request, Generation answer) {
         int prompt = request.promptTokens().length;
         int[] text = Arrays.copyOf(request.promptTokens(), prompt + answer.tokens().length);
@@ -261,7 +261,7 @@ class RecurrentStatesTest {
         return logits[row * VOCABULARY + token] - Math.log(sum);
     }
 
-    /** A device whose next step begins before the host has heard of the last one's samples. */
+    /** A device whose next step begins before the host has received the samples of the previous one. */
     private static final class AheadDevice extends PassingDevice implements StepIo {
         private List<SampledToken> sampled = List.of();
 

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every architecture of the papers against equations in float64, and against one another where they must coincide. */
+/** Compares every architecture of the papers with its equations in float64, and architectures with one another where they must agree. */
 class ReferenceTest {
     private static final int[] IDS =
             new Random(11).ints(23, 0, Shapes.VOCABULARY).toArray();
@@ -102,7 +102,7 @@ class ReferenceTest {
         assertThat(worst(rows(dense), joined)).isLessThan(1e-4);
     }
 
-    /** One combination, at the end: the final norm takes out the factor n between sum and mean (its epsilon aside). */
+    /** With one combination, at the end, the final norm cancels the factor n between sum and mean (except for its epsilon). */
     @Test
     void sumIsMeanTimesTheTracks() {
         float[] mean = engine(Wiring.parallelTrack(4, 4, Combine.MEAN), 2);

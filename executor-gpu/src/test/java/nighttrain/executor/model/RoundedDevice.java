@@ -15,14 +15,14 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.Checkpoint;
 
 /**
- * A device whose operations leave numbers of bf16: each result becomes one of its two neighbours, by chance, the nearer one more often, so that the
- * mean is kept (stochastic rounding). Several seeds tell how far a device that computes in bf16 may be from fp32 on one model, which differs by
- * model: a norm of a tiny output, a choice of experts that are nearly equal and numbers of 8 bits each make more of the same error.
+ * A device whose operations round results to bf16 at random: each becomes one of its two neighbours, the nearer one more often, so that the mean is
+ * kept (stochastic rounding). Passes with several seeds show how far a device that computes in bf16 may be from fp32 on one model. This differs by
+ * model: a norm of a tiny output, a choice between nearly equal experts, and 8-bit numbers each amplify the error.
  */
 public final class RoundedDevice extends PassingDevice {
     /**
-     * How much farther from fp32 than the farthest of these passes a GPU may be. Rounding moves the logits of most models by 1 to 3 %;
-     * {@link PlantedFaultsTest} holds how much farther a fault is.
+     * Factor by which a GPU may be farther from fp32 than the farthest of these passes. Rounding moves the logits of most models by 1 to 3 %;
+     * {@link PlantedFaultsTest} checks how much farther a fault moves them.
      */
     public static final double SLACK = 1.5;
 
@@ -33,7 +33,7 @@ public final class RoundedDevice extends PassingDevice {
         this.random = new Random(seed);
     }
 
-    /** Logits of one pass over {@code ids} on {@code ranks} ranks, once for each of {@code seeds} seeds. */
+    /** Returns the logits of a pass over {@code ids} on {@code ranks} ranks for each of {@code seeds} seeds. */
     public static List<float[]> logits(Checkpoint checkpoint, int ranks, int seeds, int... ids) {
         return IntStream.range(0, seeds)
                 .parallel()
@@ -61,7 +61,7 @@ public final class RoundedDevice extends PassingDevice {
         return real.recurrentOps().map(ops -> rounding(RecurrentOps.class, ops));
     }
 
-    /** By convention an operation's results are the tensors that it takes first. */
+    /** Rounds the results of {@code ops}; by convention these are an operation's first tensor arguments. */
     private <T> T rounding(Class<T> type, T ops) {
         return type.cast(Proxy.newProxyInstance(
                 type.getClassLoader(), new Class<?>[] {type}, (proxy, method, given) -> {
@@ -77,7 +77,7 @@ public final class RoundedDevice extends PassingDevice {
                 }));
     }
 
-    /** Squares that are summed over ranks stay in fp32 on every device. */
+    /** Returns how many results of a method to round; squares for an all-reduce stay in fp32 on every device. */
     private static int results(Method method) {
         if (method.getName().equals("gatedSquares")) {
             return 0;

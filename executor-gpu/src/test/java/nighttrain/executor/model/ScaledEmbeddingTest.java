@@ -20,7 +20,7 @@ import nighttrain.io.spec.Wiring;
 import org.junit.jupiter.api.Test;
 
 class ScaledEmbeddingTest {
-    /** To a model in bf16 the root of Gemma 3 1B's hidden size, 33.94, is 34. */
+    /** In bf16 the square root of Gemma 3 1B's hidden size, 33.94, rounds to 34. */
     @Test
     void aScaleIsRoundedWhereTheTableIs() {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(Shapes.model(Wiring.dense()));

@@ -23,8 +23,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * What a rank gave to a sum stays as it is until the next sum has landed: slower peers may still read it ({@link Communicator#allReduce}).
- * On GPUs a write is a race that is seldom lost; on CPUs, where every sum meets twice, it changes nothing, so it is looked for.
+ * Checks that a rank does not write the input of an all-reduce before the next one is complete: slower peers may still read it
+ * ({@link Communicator#allReduce}). On GPUs such a write is a race that rarely shows. On CPUs, where every all-reduce synchronises the ranks twice,
+ * it changes nothing, so the test watches the inputs.
  */
 class SummedPartsTest {
     private static final int[] IDS =
@@ -36,7 +37,7 @@ class SummedPartsTest {
         run(shape, device -> new Watch(device).device());
     }
 
-    /** Of architectures that wait for more than one of their sums. */
+    /** Covers architectures that wait for more than one of their all-reduces. */
     @ParameterizedTest
     @EnumSource(
             value = Shapes.class,
@@ -82,7 +83,7 @@ class SummedPartsTest {
         };
     }
 
-    /** Of one rank: what its last sum was given. */
+    /** Remembers the input of one rank's last all-reduce. */
     private static final class Watch {
         private final Device device;
         private Tensor part;
@@ -131,7 +132,7 @@ class SummedPartsTest {
                             .isEqualTo(given);
                 }
                 Tensor landed = real.await();
-                // A sum that other work ran beside meets twice: then its input is free.
+                // An all-reduce that overlaps other work synchronises twice; then its input is free.
                 part = verbs == before ? sum.in() : null;
                 given = part == null ? null : device.read(part);
                 return landed;

@@ -6,9 +6,9 @@ import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Tensor;
 
-/** A device whose sums are what a function makes of them. */
+/** A device that passes every all-reduce to a function, which may alter it. */
 class TamperedSums extends PassingDevice {
-    /** One that the forward pass asks for. */
+    /** An all-reduce that the forward pass requests. */
     record Sum(Tensor out, Tensor in, float scale) {
         Pending start(Communicator ranks) {
             return out == in ? ranks.allReduce(in) : ranks.allReduce(out, in, scale);

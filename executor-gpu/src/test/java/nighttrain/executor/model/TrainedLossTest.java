@@ -22,8 +22,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every architecture as it was trained and shipped in conf/trained: its loss on documents that training held out, in nats a token, against the
- * framework that trained it; see notebooks/trained_golden.py.
+ * Compares the loss of every trained architecture in conf/trained, in nats per token on held-out documents, with the framework that trained it; see
+ * notebooks/trained_golden.py.
  */
 class TrainedLossTest {
     private static final Path TRAINED = Path.of(System.getProperty("nighttrain.root"), "conf", "trained");
@@ -61,7 +61,7 @@ class TrainedLossTest {
                 .toList();
     }
 
-    /** The mean over next tokens of -log softmax(logits). */
+    /** Returns the mean over next tokens of -log softmax(logits). */
     private static double loss(int[] ids, float[] logits, int vocabulary) {
         double sum = 0;
         for (int place = 0; place + 1 < ids.length; place++) {
