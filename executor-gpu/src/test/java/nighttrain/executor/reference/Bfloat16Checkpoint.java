@@ -7,7 +7,7 @@ import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.checkpoint.DType;
 import nighttrain.io.spec.ModelSpec;
 
-/** A checkpoint whose weights are rounded to bf16, so that a device that keeps them so computes the same function. */
+/** A checkpoint whose weights are rounded to bf16, so that a device that stores bf16 computes the same function. */
 public record Bfloat16Checkpoint(Checkpoint exact) implements Checkpoint {
     @Override
     public ModelSpec spec() {

@@ -11,14 +11,14 @@ import nighttrain.io.spec.MixtureOfExperts.Router.Groups;
 import nighttrain.io.spec.MixtureOfExperts.Router.Score;
 import nighttrain.io.spec.Mlp;
 
-/** What a token's experts make of it, as the papers have it, in float64: one token after another, nothing gathered. */
+/** Computes a token's experts from the papers' equations in float64, one token at a time, without gathering. */
 public final class ExpertReference {
     private ExpertReference() {}
 
-    /** An expert and what its output is multiplied by. */
+    /** An expert and the factor of its output. */
     public record Weighted(int expert, double weight) {}
 
-    /** Experts in the order of their choice. */
+    /** Returns the chosen experts in order of choice. */
     public static List<Weighted> choose(
             Router router, double[] logits, Optional<float[]> correction, Optional<float[]> scales) {
         double[] scores = new double[logits.length];
@@ -47,7 +47,7 @@ public final class ExpertReference {
         return weighted;
     }
 
-    /** Indices by falling value, equal ones in order. */
+    /** Returns indices sorted by decreasing value; equal values keep their order. */
     private static List<Integer> best(double[] values, List<Integer> of) {
         return of.stream()
                 .sorted(Comparator.comparingDouble((Integer i) -> -values[i]).thenComparing(Comparator.naturalOrder()))
@@ -94,7 +94,7 @@ public final class ExpertReference {
         return weights;
     }
 
-    /** Of gate and up side by side, or of up alone where there is no gate. */
+    /** Applies the activation to gate and up side by side, or to up alone if there is no gate. */
     public static double[] activated(Activation activation, double[] up, boolean gated) {
         int width = gated ? up.length / 2 : up.length;
         double[] out = new double[width];
@@ -119,7 +119,7 @@ public final class ExpertReference {
         };
     }
 
-    /** {@code W x + b} of the weights from row {@code firstRow} on. */
+    /** Returns {@code W x + b}, where W and b start at row {@code firstRow}. */
     public static double[] linear(double[] x, float[] weights, float[] bias, int firstRow, int outputs) {
         double[] out = new double[outputs];
         for (int o = 0; o < outputs; o++) {

@@ -7,7 +7,7 @@ import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.checkpoint.DType;
 import nighttrain.io.spec.ModelSpec;
 
-/** A checkpoint of which some elements of one tensor, {@code from .. from + count}, have another value: NaN, an infinity, too much. */
+/** A checkpoint where elements {@code from .. from + count - 1} of one tensor are replaced, for example by NaN, infinity or a large value. */
 public record PoisonedCheckpoint(Checkpoint real, String tensor, long from, long count, float poison)
         implements Checkpoint {
     @Override
@@ -33,7 +33,7 @@ public record PoisonedCheckpoint(Checkpoint real, String tensor, long from, long
 
     @Override
     public void close() {
-        // The real one's owner closes it.
+        // The owner of the real checkpoint closes it.
     }
 
     private record Values(CheckpointTensor sound, long first, long many, float poison) implements CheckpointTensor {

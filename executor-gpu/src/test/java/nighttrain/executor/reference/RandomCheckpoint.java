@@ -11,7 +11,7 @@ import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.checkpoint.DType;
 import nighttrain.io.spec.ModelSpec;
 
-/** Weights that are a function of their tensor's name: large enough for logits that are far apart, norms that are not 1. */
+/** A checkpoint whose random weights are a function of the tensor name. They are large enough to spread the logits; norm weights are not 1. */
 public final class RandomCheckpoint implements Checkpoint {
     private final ModelSpec model;
     private final Map<String, float[]> replaced;
@@ -25,14 +25,14 @@ public final class RandomCheckpoint implements Checkpoint {
         return new RandomCheckpoint(model, new ConcurrentHashMap<>());
     }
 
-    /** The same with other values for one tensor. */
+    /** Returns a copy with other values for one tensor. */
     public RandomCheckpoint with(String name, float[] values) {
         Map<String, float[]> more = new ConcurrentHashMap<>(replaced);
         more.put(name, values);
         return new RandomCheckpoint(model, more);
     }
 
-    /** All values of a tensor. */
+    /** Returns all values of a tensor. */
     public float[] values(String name, long... shape) {
         CheckpointTensor tensor = tensor(name, shape);
         float[] values = new float[(int) tensor.size()];
@@ -76,7 +76,7 @@ public final class RandomCheckpoint implements Checkpoint {
 
     @Override
     public void close() {
-        // Nothing is held.
+        // There is nothing to close.
     }
 
     private record Values(String name, List<Long> shape, float[] values) implements CheckpointTensor {

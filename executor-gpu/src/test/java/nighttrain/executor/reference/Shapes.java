@@ -88,7 +88,7 @@ public enum Shapes {
     private static final int HEAD_DIM = 8;
     private static final int VALUE_DIM = 5;
     private static final int STATE_SIZE = 6;
-    private static final int WIDE_DIM = 16; // of states that tensor cores take
+    private static final int WIDE_DIM = 16; // width of states that fit tensor cores
     private static final double EPSILON = 1e-5;
 
     private final Wiring wiring;
@@ -127,27 +127,27 @@ public enum Shapes {
     }
 
     /**
-     * Llama's layers, or those of Kraken's authors, who give biases or none, and heads of odd widths.
+     * The style of layers: Llama's, or those of Kraken's authors, with or without biases and with odd head widths.
      *
-     * @param finished with what families do beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
-     *     attention, modules and logits, GeGLU, a layer without rope, queries that grow with their position, capped logits
-     * @param experts with a mixture of experts in every layer, of another kind in each
-     * @param mixers a letter a layer: {@code d} for a gated delta net, {@code w} for one of wide states, {@code m} for Mamba-2, {@code o} for Mamba-2 of one group, {@code a} for attention with an output gate;
-     *     empty for plain attention throughout
+     * @param finished adds features of families beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
+     *     attention, modules and logits, GeGLU, a layer without rope, queries scaled by their position, capped logits
+     * @param experts adds a mixture of experts to every layer, of a different kind in each
+     * @param mixers one letter per layer: {@code d} for a gated delta net, {@code w} for one with wide states, {@code m} for Mamba-2, {@code o} for
+     *     Mamba-2 with one group, {@code a} for attention with an output gate; empty for plain attention in all layers
      */
     private record Style(boolean llama, boolean bias, int headDim, boolean finished, boolean experts, String mixers) {}
 
-    /** Kraken over {@code tracks} tracks of these sizes. */
+    /** Returns the wiring of Kraken with {@code tracks} tracks of these sizes. */
     public static Wiring kraken(int tracks) {
         return Wiring.kraken(tracks, Linear.of("model.join", HIDDEN, tracks * HIDDEN, true));
     }
 
-    /** Of Llama's layers: RMSNorm, RoPE, SwiGLU, no biases. */
+    /** Returns a model with Llama's layers: RMSNorm, RoPE, SwiGLU, no biases. */
     public static ModelSpec model(Wiring wiring) {
         return model(wiring, new Style(true, false, HEAD_DIM, false, false, ""));
     }
 
-    /** Of Llama's layers, or of those that Kraken's authors used: LayerNorm, learned positions, GELU. */
+    /** Returns a model with Llama's layers or with those that Kraken's authors used: LayerNorm, learned positions, GELU. */
     private static ModelSpec model(Wiring wiring, Style style) {
         String prefix = wiring.hasTracks() ? "model.tracks." + TensorSpec.TRACK + ".layers." : "model.layers.";
         List<LayerSpec> layers = IntStream.range(0, LAYERS)
@@ -216,7 +216,7 @@ public enum Shapes {
                 : LayerSpec.preNorm(first, mixer, norm(at + "post_attention_layernorm", style), feedForward);
     }
 
-    /** By layer: a shared expert with a gate; sigmoid, groups and a shared expert; biases and a clamp; a norm and scales of the router. */
+    /** Returns the mixture of a layer: shared expert with gate; sigmoid, groups, shared expert; biases, clamp; or norm and scales of the router. */
     private static MixtureOfExperts mixture(String at, int number) {
         Linear logits = Linear.of(at + "gate", EXPERTS, HIDDEN, number == 2);
         Mlp shared = new Mlp(

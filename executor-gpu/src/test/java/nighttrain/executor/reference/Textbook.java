@@ -19,7 +19,7 @@ import nighttrain.io.spec.Wiring;
 import nighttrain.io.spec.Wiring.Combine;
 
 /**
- * The equations as the papers have them, in float64, a whole sequence at a time: no batch, no cache, no ranks, no seam. Shares
+ * Computes logits from the papers' equations in float64, a whole sequence at a time, without batch, cache, ranks or devices. It shares
  * nothing with the engine but the checkpoint it reads.
  */
 public final class Textbook {
@@ -31,7 +31,7 @@ public final class Textbook {
         this.model = checkpoint.spec();
     }
 
-    /** Logits after every token, {@code [tokens][vocabulary]}. */
+    /** Returns the logits after every token, {@code [tokens][vocabulary]}. */
     public double[][] logits(int[] ids) {
         double[][] decoded = decode(embed(ids));
         double[][] logits = times(
@@ -51,8 +51,8 @@ public final class Textbook {
     }
 
     /**
-     * The greedy choice in the place of every token of {@code text}, after the prompt and the text until there. The greedy text is
-     * the one whose tokens are these choices: one look at all of it instead of one for each token.
+     * Returns the greedy choice at the place of every token of {@code text}, given the prompt and the text before it. A text is the
+     * greedy one if its tokens equal these choices, so that one pass over all of it suffices instead of one for each token.
      */
     public int[] choices(int[] prompt, int[] text) {
         int[] all = Arrays.copyOf(prompt, prompt.length + text.length);
@@ -102,7 +102,7 @@ public final class Textbook {
         return h;
     }
 
-    /** The released form: what the stream was after attention and after the MLP of the layer before. */
+    /** Computes the released form, which keeps the stream after attention and after the MLP of the previous layer. */
     private double[][] ladder(double[][] start, int ladderLayers) {
         double[][] afterMlp = start;
         double[][] afterAttention = start;
@@ -138,7 +138,7 @@ public final class Textbook {
         return h[0];
     }
 
-    /** The authors' form: the sum of the other tracks' streams joins this track's before its MLP; concat and linear at the end. */
+    /** Computes the authors' form: the other tracks' streams are added to this track's before its MLP; concat and linear at the end. */
     private double[][] kraken(double[][] start, Wiring.Kraken kraken) {
         int tracks = kraken.tracks();
         double[][][] h = new double[tracks][][];
@@ -170,7 +170,7 @@ public final class Textbook {
                 side, "model.join", model.hiddenSize(), kraken.join().bias().isPresent());
     }
 
-    /** The authors' form: where a module's output is summed, each track adds its share of its own stream. */
+    /** Computes the authors' form: where module outputs are summed, each track adds its share of its own stream. */
     private double[][] desync(double[][] start, Wiring.Desync desync) {
         double[][][] r = new double[desync.tracks()][][];
         Arrays.fill(r, start);
@@ -195,7 +195,7 @@ public final class Textbook {
         return r[0];
     }
 
-    /** The authors' form: every output is kept, and of those of d layers ago all that is not a track's own is added. */
+    /** Computes the authors' form: every output is kept, and a track adds the other tracks' outputs of d layers ago. */
     private double[][] delayed(double[][] start, Wiring.Delayed delayed) {
         int n = delayed.tracks();
         int late = 2 * delayed.delay();
@@ -223,7 +223,7 @@ public final class Textbook {
         return sum;
     }
 
-    /** What every track's module makes of its stream: attention and MLPs in turn. */
+    /** Returns the output of every track's module for its stream; attention and MLPs alternate. */
     private double[][][] outputs(double[][][] h, int module) {
         double[][][] outputs = new double[h.length][][];
         for (int i = 0; i < h.length; i++) {
@@ -292,7 +292,7 @@ public final class Textbook {
         return model.layers().get(Integer.parseInt(parts[parts.length - 2]));
     }
 
-    /** What a family does to a module's output before it is added. */
+    /** Applies a model family's operations on a module's output before it is added. */
     private double[][] finished(double[][] output, Residual residual, String norm) {
         double[][] normed = residual.norm().isPresent() ? norm(output, norm) : output;
         return times(normed, residual.multiplier());
@@ -366,7 +366,7 @@ public final class Textbook {
                 attention.projections().output().bias().isPresent());
     }
 
-    /** Gated delta net (arXiv 2412.06464): head by head, the text from its start to its end. */
+    /** Computes a gated delta net (arXiv 2412.06464) head by head, over the text from start to end. */
     private double[][] deltas(double[][] x, String at, GatedDeltaNet net) {
         int keys = net.heads().keys() * net.heads().keyDim();
         int values = net.heads().values() * net.heads().valueDim();
@@ -414,7 +414,7 @@ public final class Textbook {
         return linear(mixed, at + "o_proj", model.hiddenSize(), false);
     }
 
-    /** Mamba-2 (arXiv 2405.21060): head by head, the text from its start to its end. */
+    /** Computes Mamba-2 (arXiv 2405.21060) column by column, over the text from start to end. */
     private double[][] scanned(double[][] text, String at, Mamba2 mamba) {
         int values = mamba.heads().count() * mamba.heads().dim();
         int ofGroups = mamba.heads().groups() * mamba.heads().stateSize();
@@ -465,7 +465,7 @@ public final class Textbook {
         return linear(mixed, at + "out_proj", model.hiddenSize(), false);
     }
 
-    /** The last four tokens of each channel, then SiLU. */
+    /** Convolves the last four tokens of each channel, then applies SiLU. */
     private static double[][] convolved(double[][] x, float[] filter, float[] bias, int firstChannel) {
         double[][] out = new double[x.length][x[0].length];
         for (int t = 0; t < x.length; t++) {
@@ -490,7 +490,7 @@ public final class Textbook {
         return 1 / (1 + Math.exp(-x));
     }
 
-    /** What queries at {@code position} are multiplied by. */
+    /** Returns the factor of queries at {@code position}. */
     private static double growth(Attention attention, int position) {
         return attention
                 .queryScale()
@@ -499,7 +499,7 @@ public final class Textbook {
                 .orElse(1.0);
     }
 
-    /** Dimension c of a head after rotary embedding at {@code position}. */
+    /** Returns dimension c of a head after rotary embedding at {@code position}. */
     private static double turned(Attention attention, double[] row, int head, int c, int position) {
         int dims = attention.rope().map(Rope::dims).orElse(0);
         if (c >= dims) {
@@ -536,7 +536,7 @@ public final class Textbook {
         return linear(up, at + "down_proj", model.hiddenSize(), bias);
     }
 
-    /** All experts' outputs for all tokens, of which each token takes those it chose. */
+    /** Computes all experts' outputs for all tokens; each token takes those of the experts it chose. */
     private double[][] mixed(double[][] x, String at, MixtureOfExperts mixture) {
         int count = mixture.experts().size();
         Router router = mixture.router();
