@@ -25,14 +25,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Prompts are cut where they branch, and nowhere else; one that waits for a snapshot holds no other up. */
+/** Prompts are cut only where they branch; a prompt that waits for a snapshot delays no other. */
 class BranchPointsTest {
     private static final int PAGE_TOKENS = 16;
 
     private final Random random = new Random(4);
     private final List<Sequence> all = new ArrayList<>();
 
-    /** Tokens that a slice computes, and where. */
+    /** The tokens that a slice computes: their sequence, first position and count. */
     private record Part(Sequence sequence, int start, int count) {}
 
     @ParameterizedTest
@@ -54,7 +54,7 @@ class BranchPointsTest {
         assertThat(all.get(255).generation(0).cachedPromptTokens()).isEqualTo(192);
     }
 
-    /** Random prompts, and prompts that share less than a page and go on, take the very steps that they take without. */
+    /** Random prompts, and prompts that share less than a page, take exactly the steps that they take without a prefix cache. */
     @ParameterizedTest
     @ValueSource(ints = {0, 14})
     void promptsThatShareNoPageAreNotCut(int shared) {
@@ -76,7 +76,7 @@ class BranchPointsTest {
         assertThat(steps.get(0)).isEqualTo(steps.get(1));
     }
 
-    /** Questions about documents after the same instructions: each is computed once, and a snapshot saved at the end of each. */
+    /** Questions about documents follow the same instructions: instructions and documents are computed once, with a snapshot at the end of each. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void whatSomeShareBehindWhatAllShare(boolean hybrid) {
@@ -91,7 +91,7 @@ class BranchPointsTest {
         assertThat(computed(scheduler)).isEqualTo(32 + 20 * 64 + 100 * 7 + 100 * 2); // outputs of 3 tokens
     }
 
-    /** In a trickle no other prompt is there to compare with but those before: the second is cut, the third starts from its snapshot. */
+    /** Prompts that arrive one by one can only be compared with earlier ones: the second is cut, the third starts from its snapshot. */
     @Test
     void promptsThatComeOneByOneShareFromTheThirdOn() {
         Scheduler scheduler = scheduler(new StepLimits(8, 512, 0, 300), true, 8, 8, true);
@@ -133,7 +133,7 @@ class BranchPointsTest {
         assertThat(parts(step(scheduler))).containsExactly(new Part(second, 96, 9), new Part(third, 96, 9));
     }
 
-    /** Where sequences have all slots, none is cut and none waits. */
+    /** If sequences take all slots, none is cut and none waits for a snapshot. */
     @Test
     void withoutASlotThereIsNoSnapshot() {
         Scheduler scheduler = scheduler(new StepLimits(8, 512, 0, 300), true, 2, 0, true);
@@ -147,7 +147,7 @@ class BranchPointsTest {
         assertThat(second.generation(0).cachedPromptTokens()).isZero();
     }
 
-    /** Prompts of which all log-probabilities are wanted cannot start from a snapshot, so none is saved for them. */
+    /** Prompts that need all log-probabilities cannot start from a snapshot, so none is saved for them. */
     @Test
     void promptsThatAreScoredAreNotCut() {
         Scheduler scheduler = scheduler(new StepLimits(8, 512, 512, 300), true, 8, 8, true);
@@ -162,8 +162,8 @@ class BranchPointsTest {
     }
 
     /**
-     * Requests that score labels of a row share its text to the last token: the others begin with the step that computes that, and go on from
-     * copies of the first one's state.
+     * Requests that score labels of a row share its text up to the last token. The others begin in the step that computes this text and continue
+     * from copies of the first one's state.
      */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
@@ -184,7 +184,7 @@ class BranchPointsTest {
         assertThat(all.get(4).generation(0).cachedPromptTokens()).isEqualTo(199);
     }
 
-    /** Those that find no slot where the text ends start from a snapshot at its last page end: of 20 requests 8 begin at a time. */
+    /** Requests that find no slot when the text ends start from a snapshot at its last page end; of 20 requests 8 begin at a time. */
     @Test
     void aRowOfMoreRequestsThanSlotsComputesItsPagesOnce() {
         Scheduler scheduler = scheduler(new StepLimits(8, 512, 64, 300), true, 8, 8, true);
@@ -223,7 +223,7 @@ class BranchPointsTest {
         return sequence;
     }
 
-    /** One request for each of {@code count} labels of three tokens that begin differently. */
+    /** Adds one request for each of {@code count} labels of three tokens with different first tokens. */
     private void addRow(Scheduler scheduler, int[] text, int count) {
         for (int label = 0; label < count; label++) {
             int[] tokens = joined(new int[] {label}, tokens(2));
@@ -266,7 +266,7 @@ class BranchPointsTest {
         return step;
     }
 
-    /** Tokens that all steps compute until nothing is left to do. */
+    /** Runs all steps until nothing is left to do and returns the number of tokens they compute. */
     private static int computed(Scheduler scheduler) {
         int computed = 0;
         for (Step step = step(scheduler); !step.isEmpty(); step = step(scheduler)) {

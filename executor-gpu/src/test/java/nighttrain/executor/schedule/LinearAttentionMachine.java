@@ -25,7 +25,7 @@ final class LinearAttentionMachine {
     private final float[][] slots;
     private int[] sampledBefore = new int[0];
 
-    /** Slots that nobody had yet hold NaN. */
+    /** Creates slots that hold NaN until a sequence uses them. */
     LinearAttentionMachine(int count) {
         slots = new float[count][DIM * DIM];
         for (float[] slot : slots) {
@@ -33,7 +33,7 @@ final class LinearAttentionMachine {
         }
     }
 
-    /** Keys, values and queries of every token. */
+    /** Returns keys, values and queries of every token. */
     private static float[][] vectors() {
         Random random = new Random(5);
         float[][] vectors = new float[TokenMachine.VOCABULARY][3 * DIM];
@@ -61,7 +61,7 @@ final class LinearAttentionMachine {
         return Math.floorMod(Arrays.hashCode(out) * 31 + (int) seed, TokenMachine.VOCABULARY);
     }
 
-    /** The token that comes after {@code tokens[0 .. length)}. */
+    /** Returns the token after {@code tokens[0 .. length)}. */
     static int next(int[] tokens, int length, long seed) {
         float[] state = new float[DIM * DIM];
         float[] out = new float[DIM];
@@ -71,7 +71,7 @@ final class LinearAttentionMachine {
         return token(out, seed);
     }
 
-    /** A device may make them in any order. */
+    /** Copies states. A device may do so in any order, so no copy may write a slot that another reads or writes. */
     private void copy(List<SlotCopy> copies) {
         List<Integer> written = copies.stream().map(SlotCopy::to).toList();
         assertThat(written).doesNotHaveDuplicates();

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Planned a step ahead or not, on plenty of pages or few: every sequence gets the tokens of a loop that runs it alone. */
+/** Every sequence gets the tokens of a loop that runs it alone, whether steps are planned ahead or not, with many pages or few. */
 class LookAheadTest {
     private static final int PAGE_TOKENS = 3;
     private static final int LONGEST = 50;
@@ -42,7 +42,7 @@ class LookAheadTest {
 
     private record UnderWay(Step step, List<SampledToken> sampled) {}
 
-    /** What a run of the loop did beside answering. */
+    /** The answers of a run of the loop, and counters of its work. */
     private static final class Loop {
         final List<Generation> answers = new ArrayList<>();
         int steps;
@@ -100,7 +100,7 @@ class LookAheadTest {
                 .contains(Optional.of(true), Optional.of(false), Optional.empty());
     }
 
-    /** Groups of layers that see all (0) or a window: each {@code window:pages}. */
+    /** Groups of layers attend to all tokens (window 0) or to a window; each is given as {@code window:pages}. */
     @ParameterizedTest
     @CsvSource({
         "0, 0:400 7:400, true",
@@ -116,7 +116,7 @@ class LookAheadTest {
     })
     void windowsSeeWhatTheyShould(int ahead, String groups, boolean prefixCache) {
         List<CacheLayout.Group> layers = new ArrayList<>();
-        int fewest = 0; // of the first group
+        int fewest = 0; // pages of the first group
         int widest = 0;
         for (String group : groups.split(" ", -1)) {
             int window = Integer.parseInt(group.split(":", -1)[0]);
@@ -142,8 +142,8 @@ class LookAheadTest {
     }
 
     /**
-     * Layers of linear attention keep a state each, others pages: slots are few, change hands, and are computed again after preemption;
-     * snapshots are many, few or in slots that no sequence needs.
+     * Layers of linear attention each keep a state, others keep pages. Slots are few and reused, and states are recomputed after preemption.
+     * Snapshots are many, few or in slots that no sequence needs.
      */
     @ParameterizedTest
     @CsvSource({
@@ -194,7 +194,7 @@ class LookAheadTest {
         assertThat(loop.preemptions > 0).isEqualTo(pages < 100);
     }
 
-    /** No stop but the length, pages for all: then nothing that is planned is in vain, and running ahead costs a step at most. */
+    /** If outputs end only at their length and pages suffice for all, no planned row is wasted, and running ahead costs at most one step. */
     @ParameterizedTest
     @CsvSource({"1", "8", "200"})
     void knownLengthsWasteNoRow(int count) {
@@ -210,7 +210,7 @@ class LookAheadTest {
         assertThat(ahead.answers).hasSize(count);
     }
 
-    /** Few rows that need the last token miss steps of their own; they hold nobody up and get their tokens, whatever goes on around. */
+    /** A few rows that need the last token miss some steps. They delay no other row and get their tokens, whatever other rows do. */
     @ParameterizedTest
     @CsvSource({"32, 2000, 20", "32, 2000, 0", "40, 50, 20"})
     void fewRowsThatWaitGetTheirTokens(int oneIn, int pages, int cancelOneIn) {
@@ -224,13 +224,13 @@ class LookAheadTest {
         assertThat(loop.preemptions > 0).isEqualTo(pages < 1000);
     }
 
-    /** One row in 256 with penalties: tokens per step stay above 97 %, and the device never lacks a step. */
+    /** One row in 256 has penalties: tokens per step stay above 97 %, and at most 1 % more steps leave the device idle. */
     @Test
     void oneRowThatWaitsHoldsNobodyUp() {
         List<GenerationRequest> plain = new ArrayList<>();
         List<GenerationRequest> withPenalties = new ArrayList<>();
         for (int i = 0; i < 4096; i++) {
-            int length = 20 + i * 7 % 41; // so that sequences do not come and go in waves
+            int length = 20 + i * 7 % 41; // lengths differ so that sequences do not end in waves
             SamplingParams sampling = SamplingParams.greedy(length);
             SamplingParams penalties =
                     SamplingParams.greedy(length).with(new Penalties(1.5, 0, 0)).withIgnoreEos(true);
@@ -247,7 +247,7 @@ class LookAheadTest {
         assertThat(with.stalls).isLessThanOrEqualTo(without.stalls + with.steps / 100);
     }
 
-    /** Every second row is under a constraint, some also with penalties, a scored prompt or logits that are not finite. */
+    /** Every second row has a constraint, some also penalties, a scored prompt or logits that are not finite. */
     @ParameterizedTest
     @CsvSource({
         "0, 400, true",
@@ -280,7 +280,7 @@ class LookAheadTest {
         assertThat(texts).extracting(Generation::finishReason).contains(FinishReason.STOP, FinishReason.LENGTH);
     }
 
-    /** All rows under constraints: no step is missed, and no row waits. */
+    /** If all rows have constraints, no step is missed and no row waits. */
     @Test
     void constrainedRowsHoldNobodyUp() {
         List<GenerationRequest> plain = new ArrayList<>();
@@ -337,7 +337,7 @@ class LookAheadTest {
                 .orElse(null);
     }
 
-    /** Requests with scores among others: several of one position, more than a step takes, several requests of one prompt. */
+    /** Requests with scores run among others: several scores of one position, more than fit a step, several requests of one prompt. */
     @ParameterizedTest
     @CsvSource({"0, 400, true", "1, 400, true", "1, 400, false", "0, 24, true", "1, 24, true", "1, 20, false"})
     void scoresAreTakenOfTheirPositions(int ahead, int pages, boolean prefixCache) {
@@ -417,7 +417,7 @@ class LookAheadTest {
             boolean prefixCache,
             int cancelOneIn) {
         PageAllocator pages = new PageAllocator(layout, prefixCache);
-        Scheduler scheduler = new Scheduler(limits, pages, 1); // longer than expected: preempted where pages are few
+        Scheduler scheduler = new Scheduler(limits, pages, 1); // expects 1 output token: few pages cause preemption
         Deque<UnderWay> underWay = new ArrayDeque<>();
         Loop loop = new Loop();
         List<Sequence> all = new ArrayList<>();
@@ -450,7 +450,7 @@ class LookAheadTest {
             }
             assertThat(pages.isConsistent()).isTrue();
         }
-        while (!underWay.isEmpty()) { // rows of sequences that have ended
+        while (!underWay.isEmpty()) { // steps left hold only rows of ended sequences
             UnderWay last = underWay.remove();
             assertThat(scheduler.commit(last.step(), last.sampled(), 1)).isEmpty();
         }
@@ -471,7 +471,7 @@ class LookAheadTest {
         return new GenerationRequest(id, prompt, sampling, id % 4, Set.of(7, 8, 9), check);
     }
 
-    /** A token follows from what both make of the tokens before it. */
+    /** Returns a machine whose next token combines the results of both machines for the earlier tokens. */
     private static Function<Batch, List<SampledToken>> hybrid(TokenMachine pages, LinearAttentionMachine states) {
         List<SampledToken> before = new ArrayList<>();
         return batch -> {
@@ -507,7 +507,7 @@ class LookAheadTest {
 
     @FunctionalInterface
     private interface Model {
-        /** The token that comes after {@code tokens[0 .. length)}. */
+        /** Returns the token after {@code tokens[0 .. length)}. */
         int next(int[] tokens, int length, long seed);
     }
 
@@ -515,7 +515,7 @@ class LookAheadTest {
         check(request, answer, TokenMachine::next);
     }
 
-    /** Against the plainest loop there is. */
+    /** Checks an answer against a plain loop over one token at a time. */
     private void check(GenerationRequest request, Generation answer, Model model) {
         if (!request.scores().isEmpty()) {
             checkScores(request, answer);
@@ -571,7 +571,7 @@ class LookAheadTest {
         }
     }
 
-    /** Whether the text may end and nothing else may come; where no token may come, whatever their number. */
+    /** Returns whether the text may end and no other token is allowed; if none remain, whether none is allowed in any number. */
     private static boolean isComplete(Dfa dfa, int[] tokens, int prompt, int length, SamplingParams sampling) {
         if (dfa == null) {
             return false;

@@ -124,7 +124,7 @@ class SchedulerTest {
         }
     }
 
-    /** Of its first step, which it does not fit, and of its second. */
+    /** The prompt does not fit its first step; its second step ends it and shares it. */
     @Test
     void aPromptThatAStepCutsIsSharedInTheStepThatEndsIt() {
         CacheLayout layout = CacheLayout.ofPages(4, 50);
@@ -165,7 +165,7 @@ class SchedulerTest {
         assertThat(finished.get(first)).as("who came first ends first").isLessThan(finished.get(second));
     }
 
-    /** 200 sequences of 20 to 80 tokens on pages for about ten; outputs end at their limit. */
+    /** 200 sequences of 20 to 80 tokens run on pages for about ten; outputs end at their limit. */
     @Test
     void sequencesOfExpectedLengthsAreNeverPreempted() {
         Random random = new Random(3);
@@ -180,7 +180,7 @@ class SchedulerTest {
         assertThat(run.meanUsed).as("pages in use, of 130").isGreaterThan(105);
     }
 
-    /** Equal rows in step with one another fill the cache but for the margin. */
+    /** Equal rows that advance together fill the cache except for the margin. */
     @Test
     void equalSequencesFillTheCache() {
         PageAllocator pages = new PageAllocator(CacheLayout.ofPages(4, 104), false);
@@ -195,7 +195,7 @@ class SchedulerTest {
         assertThat(scheduler.preemptions()).isZero();
     }
 
-    /** Outputs that end by themselves long before their limit: the finished ones show it, and the cache is filled all the same. */
+    /** Outputs end long before their limit. The scheduler learns this from finished outputs and still fills the cache. */
     @Test
     void lengthsAreLearnedFromFinishedOutputs() {
         Random random = new Random(4);
@@ -216,7 +216,7 @@ class SchedulerTest {
         assertThat(scheduler.preemptions()).as("few beside 400 sequences").isLessThan(20);
     }
 
-    /** What prompts share is in the cache once, and is reckoned once. */
+    /** A prefix that prompts share is in the cache once and counts once. */
     @Test
     void sharedPrefixesLeaveRoomForMore() {
         PageAllocator pages = new PageAllocator(CacheLayout.ofPages(4, 84), true);
@@ -238,9 +238,9 @@ class SchedulerTest {
     }
 
     /**
-     * What became of a run.
+     * The result of a run.
      *
-     * @param finished sequences
+     * @param finished number of finished sequences
      * @param meanUsed pages in use, over the middle half of its steps
      */
     private record Run(int finished, double meanUsed) {}
@@ -289,7 +289,7 @@ class SchedulerTest {
         assertThat(pages.used()).isZero();
     }
 
-    /** Random arrivals, lengths and cancellations on few pages: every slice continues where its sequence is, and all end. */
+    /** Sequences arrive and are cancelled at random, with random lengths, on few pages: every slice continues its sequence, and all end. */
     @Test
     void survivesAThousandRandomSequences() {
         Random random = new Random(5);
@@ -389,12 +389,12 @@ class SchedulerTest {
         return sequence;
     }
 
-    /** Of a sequence without scores. */
+    /** Returns a slice of a sequence without scores. */
     private static Step.Slice slice(Sequence sequence, int start, int count, boolean samples) {
         return new Step.Slice(sequence, start, count, samples, 0, 0, sequence.life(), Step.Copied.NONE);
     }
 
-    /** Of a sequence that samples. */
+    /** Returns a slice of a sequence that samples. */
     private static Step.Slice slice(Sequence sequence, int start, int count, Step.Copied copied) {
         return new Step.Slice(sequence, start, count, true, 0, 0, sequence.life(), copied);
     }

@@ -15,14 +15,14 @@ import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.SampledToken.LogitFault;
 
 /**
- * A device whose model is a hash: a token follows from the tokens before it that the widest group of layers sees, as they lie in the pages
- * of its sequence; what the other groups see must be the same. Tokens
- * "still being sampled" come from the samples of the step before, as on a GPU.
+ * A device whose model is a hash: a token is computed from the earlier tokens that the widest group of layers sees in the pages of its
+ * sequence. The tokens that other groups see must be the same. Tokens "still being sampled" come from the samples of the previous step, as
+ * on a GPU.
  */
 final class TokenMachine {
     static final int VOCABULARY = 50;
 
-    /** Sequences of this seed and more have logits that are not finite now and then. */
+    /** Sequences with this seed or a larger one sometimes have logits that are not finite. */
     static final long FAILING = 100;
 
     private final CacheLayout layout;
@@ -41,12 +41,12 @@ final class TokenMachine {
                 .toArray(int[][][]::new);
     }
 
-    /** The token that comes after {@code tokens[0 .. length)}. */
+    /** Returns the token after {@code tokens[0 .. length)}. */
     static int next(int[] tokens, int length, long seed) {
         return next(tokens, 0, length, seed);
     }
 
-    /** The token that comes after {@code tokens[from .. length)}. */
+    /** Returns the token after {@code tokens[from .. length)}. */
     static int next(int[] tokens, int from, int length, long seed) {
         long hash = seed;
         for (int i = from; i < length; i++) {
@@ -55,7 +55,7 @@ final class TokenMachine {
         return (int) Long.remainderUnsigned(hash ^ hash >>> 29, VOCABULARY);
     }
 
-    /** Whether no token can come after {@code tokens[0 .. length)}. */
+    /** Returns whether the logits after {@code tokens[0 .. length)} are not finite. */
     static boolean failsAfter(int[] tokens, int length, long seed) {
         return seed >= FAILING && next(tokens, length, seed + 7) % 12 == 0;
     }
@@ -95,7 +95,7 @@ final class TokenMachine {
         }
     }
 
-    /** The tokens that the one at {@code position} sees, itself included. */
+    /** Returns the tokens that the token at {@code position} sees, itself included. */
     private int[] context(int[][] pages, int position) {
         int[] widest = new int[0];
         for (int group = 0; group < caches.length; group++) {
@@ -113,7 +113,7 @@ final class TokenMachine {
         return widest;
     }
 
-    /** The state before a masked sample, as a device finds it out. */
+    /** Returns the state before a masked sample, computed as on a device. */
     private int state(SampleRequest sample) {
         if (sample.mask().isEmpty() || sample.mask().get().state() >= 0) {
             return sample.mask().map(SampleMask::state).orElse(0);
@@ -168,7 +168,7 @@ final class TokenMachine {
         return new SampledToken(token, Optional.empty());
     }
 
-    /** Stands for the log-probability of {@code token} at {@code position}. */
+    /** Returns a number that stands for the log-probability of {@code token} at {@code position}. */
     static float scoreOf(int position, int token) {
         return position + token / 64f;
     }
