@@ -15,7 +15,7 @@ import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A kernel that reads where no memory is: after it, CUDA serves this process no more, whatever is reset. */
+/** A kernel reads an invalid address. After that, CUDA no longer works in this process, whatever is reset. */
 @Tag("gpu")
 @Tag("fault")
 class BrokenContextTest {

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A launch that the driver refuses on one rank, in the middle of a step. */
+/** The driver refuses a launch on one rank in the middle of a step. */
 @Tag("gpu")
 class FailedLaunchTest {
     private static final CudaBackend GPUS = new CudaBackend();
@@ -67,7 +67,7 @@ class FailedLaunchTest {
                 List.of(SampleRequest.likeliest()));
     }
 
-    /** {@code real}, where the first activation after {@code armed} is set is one of too many tracks. */
+    /** Returns {@code real} with a fault: after {@code armed} is set, an activation has too many tracks. */
     private static Device failingAtGelu(Device real, AtomicBoolean armed) {
         Ops ops = passing(Ops.class, real.ops(), method -> {
             if (method.getName().equals("linearSiluMul") && armed.get()) {
@@ -78,7 +78,7 @@ class FailedLaunchTest {
         return passing(Device.class, real, method -> method.getName().equals("ops") ? ops : null);
     }
 
-    /** What answers a call in place of the real object; null: the real one does. */
+    /** Answers a call in place of the real object; null leaves the call to the real object. */
     private interface Instead {
         Object of(Method method);
     }

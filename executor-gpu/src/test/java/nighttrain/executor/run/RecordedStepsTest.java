@@ -47,7 +47,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Decode steps replayed from recordings give the bits of those enqueued verb by verb, on the same device. */
+/** Decode steps replayed from captured graphs give the same bits as steps enqueued operation by operation on the same device. */
 @Tag("gpu")
 class RecordedStepsTest {
     private static final CudaBackend GPUS = new CudaBackend();
@@ -60,11 +60,11 @@ class RecordedStepsTest {
     private static final TokenConstraint CONSTRAINT = new TokenConstraint(
             Dfa.random(new Random(1), 3, Shapes.VOCABULARY, 0).automaton(), false);
 
-    /** So that differences of bits show. */
+    /** Log-probabilities make differences in bits visible. */
     private static final SamplingParams GREEDY_WITH_LOGPROBS =
             SamplingParams.greedy(1).withLogprobs(3);
 
-    /** One rank's samples, step by step. */
+    /** The samples of one rank, step by step. */
     private record PlainAndRecorded(List<List<SampledToken>> plain, List<List<SampledToken>> recorded) {}
 
     static Stream<Arguments> shapesAndRanks() {
@@ -90,7 +90,7 @@ class RecordedStepsTest {
         replaysChangeNoBit(GPUS, RandomCheckpoint.of(shape.model()), ranks);
     }
 
-    /** States are where they are from step to step, and those of rows that pad a batch in nobody's slot. */
+    /** States keep their slots from step to step; padding rows of a batch use a slot that no sequence has. */
     @ParameterizedTest
     @CsvSource({"qwen3_5,1", "qwen3_5,2", "granitemoehybrid,1", "granitemoehybrid,2"})
     void recurrentLayers(String golden, int ranks) {
@@ -107,7 +107,7 @@ class RecordedStepsTest {
         replaysChangeNoBit(CudaBackend.withNccl(), RandomCheckpoint.of(shape.model()), 2);
     }
 
-    /** A recorded decode step copies states before it computes: from the first sequence's slot by way of a snapshot's to all others. */
+    /** A recorded decode step copies states before it computes: from the first sequence's slot through a snapshot's slot to all others. */
     @Test
     void statesAreCopiedBeforeARecordedStep() {
         int sequences = 5;
@@ -132,7 +132,7 @@ class RecordedStepsTest {
             for (Optional<Device.GraphRecorder> recorder :
                     List.of(Optional.<Device.GraphRecorder>empty(), device.recorder())) {
                 StepRunner runner = new StepRunner(decoder, recorder);
-                for (int round = 0; round < 3; round++) { // enqueued and recorded, then replayed
+                for (int round = 0; round < 3; round++) { // the first round enqueues and records, later ones replay
                     runner.launch(alike(new int[1], new int[] {7})).await();
                     sampled.add(runner.launch(new Batch(
                                     decode.tokens(),
@@ -154,7 +154,7 @@ class RecordedStepsTest {
         }
     }
 
-    /** As {@link #step}, all with the first sequence's text and without pages. */
+    /** As {@link #step}, but all sequences have the first one's text and no pages. */
     private static Batch alike(int[] from, int[] to) {
         Batch different = step(from, to, false);
         int[] text = step(new int[1], new int[] {to[0]}, false).tokens();
@@ -171,7 +171,7 @@ class RecordedStepsTest {
                 Collections.nCopies(from.length, sample));
     }
 
-    /** A step of 17 sequences is recorded as one of 18. */
+    /** A step of 17 sequences is recorded as a step of 18. */
     @Test
     void paddingIsRoutedToNoExpert() {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(Shapes.EXPERTS_DENSE.model());
@@ -196,8 +196,8 @@ class RecordedStepsTest {
     }
 
     /**
-     * Kernels start before those ahead of them have ended (launch.cuh). A model whose kernels take their time gives the same bits where the host
-     * waits for each.
+     * Kernels start before earlier kernels have ended (launch.cuh). A model with long-running kernels gives the same bits as when the host waits
+     * for each kernel.
      */
     @Test
     void noKernelReadsWhatIsNotYetWritten() {
@@ -217,7 +217,7 @@ class RecordedStepsTest {
         }
     }
 
-    /** The same device, each of whose operations the host waits for. */
+    /** Returns a device that makes the host wait for every operation. */
     private static Device waiting(Device device) {
         Tensor probe = device.tensor("probe", 1, 1, 8);
         Ops ops = proxy(Ops.class, (verb, arguments) -> {
@@ -266,7 +266,7 @@ class RecordedStepsTest {
         }
     }
 
-    /** What every step samples, for every size of batch: a prompt each, then token after token, the same whatever was sampled. */
+    /** Returns every step's samples for every batch size: first a prompt each, then one token at a time, whose inputs do not depend on samples. */
     private static List<List<SampledToken>> sampled(StepRunner runner, boolean masked) {
         List<List<SampledToken>> sampled = new ArrayList<>();
         for (int sequences : BATCHES) {
@@ -285,7 +285,7 @@ class RecordedStepsTest {
         return sampled;
     }
 
-    /** Tokens {@code from[s] .. to[s] - 1} of every sequence s; each samples at its end. */
+    /** Returns a step of tokens {@code from[s] .. to[s] - 1} of every sequence s; each sequence samples after its last token. */
     private static Batch step(int[] from, int[] to, boolean masked) {
         int[] starts = new int[from.length + 1];
         int[][][] tables = new int[from.length][1][];

@@ -24,7 +24,7 @@ import nighttrain.executor.schedule.Sequence;
 import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Test;
 
-/** Every listener is told of its answer or of the failure. */
+/** Every listener receives its answer or the failure. */
 class ReplicaTest {
     private static final int SEQUENCES = 4;
     private static final StepLimits LIMITS = new StepLimits(SEQUENCES, 64, 0, Shapes.POSITIONS);
@@ -51,7 +51,7 @@ class ReplicaTest {
                 0);
     }
 
-    /** Records what it is told of sequence {@code id}; throws on the {@code broken} one's answer, and whatever failure it is told of. */
+    /** Returns a listener that records its calls for sequence {@code id}; it throws on the answer of {@code broken} and rethrows every failure. */
     private Replica.Listener listener(int id, int broken) {
         return new Replica.Listener() {
             @Override
