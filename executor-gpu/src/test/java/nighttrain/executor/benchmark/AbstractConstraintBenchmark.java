@@ -31,9 +31,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What constraints cost: rounds of one batch that decodes, without a constraint and with one of 2,000 states and 1,000 classes that lets
- * about half of all tokens come, in turn. {@code -Dbench.shape=bench-100m -Dbench.vocabulary=32000 -Dbench.batch=64 -Dbench.output=32
- * -Dbench.rounds=4}; the first rounds warm up.
+ * Measures the cost of constraints: rounds of one decoding batch, in turn without a constraint and with one of 2,000 states and 1,000 classes that
+ * allows about half of all tokens. {@code -Dbench.shape=bench-100m -Dbench.vocabulary=32000 -Dbench.batch=64 -Dbench.output=32
+ * -Dbench.rounds=4}; the first round of each warms up.
  */
 @Tag("benchmark")
 @Timeout(600)
@@ -88,7 +88,7 @@ abstract class AbstractConstraintBenchmark {
         }
     }
 
-    /** The mean of a round's steps; on CPUs that others use, too, the time of processors says more. */
+    /** The mean time of a round's steps. On shared CPUs processor time is the more reliable figure. */
     private record Step(double millis, double processorMillis) {}
 
     private void print(String what, List<Step> free, List<Step> constrained, ToDoubleFunction<Step> figure) {
@@ -123,7 +123,7 @@ abstract class AbstractConstraintBenchmark {
         return new TokenAutomaton(CLASSES, classOf, next, new int[STATES]);
     }
 
-    /** Over the steps of a round, one of which reads the prompts. */
+    /** Returns the mean over the steps of a round, one of which reads the prompts. */
     private Step step(Engine engine, Random random, Optional<TokenConstraint> constraint) throws InterruptedException {
         SamplingParams sampling = SamplingParams.greedy(output).withIgnoreEos(true);
         EngineStats before = engine.stats();

@@ -35,11 +35,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Rows a second of labels by scores, which gives all their probabilities, beside the label generated as constrained text, which gives
- * one of them: prompts of 200 tokens, five labels of one token each or of {@code -Dbench.tokens} each, with another first token.
- * Both read the same prompts, of which {@code -Dbench.shared=0} tokens at the beginning are the same in all rows.
- * {@code -Dbench.shape=dense-8b -Dbench.rows=1024 -Dbench.page=16 -Dbench.rounds=3}; the first round warms up. On CPUs that
- * others use, too, seconds of processors say more than rows a second.
+ * Compares two ways to label rows, in rows per second: by scores, which give the probabilities of all labels, and by constrained text, which gives
+ * one label. Prompts have 200 tokens; five labels have one token or {@code -Dbench.tokens} tokens each, with different first tokens. The first
+ * {@code -Dbench.shared=0} tokens of the prompts are the same in all rows.
+ * {@code -Dbench.shape=dense-8b -Dbench.rows=1024 -Dbench.page=16 -Dbench.rounds=3}; the first round warms up. On shared CPUs rows per
+ * processor second are more reliable than rows per second.
  */
 @Tag("benchmark")
 @Timeout(900)
@@ -85,7 +85,7 @@ abstract class AbstractLabelBenchmark {
                 for (int round = 0; round < rounds; round++) {
                     List<int[]> prompts = prompts(new Random(2L * round), vocabulary);
                     scored.add(run(engine, scores(prompts, labels)));
-                    prompts = prompts(new Random(2L * round + 1), vocabulary); // none of them is in the cache
+                    prompts = prompts(new Random(2L * round + 1), vocabulary); // none of these prompts is in the cache
                     generated.add(run(engine, texts(prompts, constraint)));
                 }
                 print(tokens, "rows/s", scored, generated, took -> rows / took.seconds());
@@ -100,7 +100,7 @@ abstract class AbstractLabelBenchmark {
         }
     }
 
-    /** What a round took. */
+    /** The cost of a round. */
     private record Took(double seconds, double processorSeconds, long computedTokens) {}
 
     private void print(
@@ -147,7 +147,7 @@ abstract class AbstractLabelBenchmark {
                 .toArray(int[][]::new);
     }
 
-    /** As label jobs ask: labels of one token by one request, others by one request a label, each edge of their trie once. */
+    /** Returns the requests of a label job: one for all labels of one token, else one a label, with each edge of the labels' trie once. */
     private static List<GenerationRequest> scores(List<int[]> prompts, int[][] labels) {
         List<GenerationRequest> requests = new ArrayList<>();
         for (int[] prompt : prompts) {
@@ -183,7 +183,7 @@ abstract class AbstractLabelBenchmark {
                 id, tokens, SamplingParams.greedy(maxTokens), id, Set.of(END), StopCheck.NEVER, constraint, scores);
     }
 
-    /** Each label is a path of its own from the start to an accepting state. */
+    /** Returns an automaton where each label is a separate path from the start to an accepting state. */
     private static TokenAutomaton automaton(int[][] labels, int vocabulary) {
         int tokens = labels[0].length;
         int states = 1 + LABELS * tokens;
@@ -227,7 +227,7 @@ abstract class AbstractLabelBenchmark {
                 nanos / 1e9, (PROCESS.getProcessCpuTime() - processorNanos) / 1e9, computed(before, engine.stats()));
     }
 
-    /** All but what the prefix cache had, and the last token of each output, which nothing follows. */
+    /** Returns the tokens computed: all but those in the prefix cache and the last token of each output, which no token follows. */
     private static long computed(EngineStats before, EngineStats after) {
         long prompts = after.tokens().prompt() - before.tokens().prompt();
         long cached = after.tokens().cachedPrompt() - before.tokens().cachedPrompt();

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * The CPU engine alone on the shape of conf/shapes/bench-100m with random weights: 32 requests of 128 tokens in, 128 out, as
- * notebooks/hf_generate_bench.py runs them through Hugging Face transformers.
+ * Measures the CPU engine alone on the shape of conf/shapes/bench-100m with random weights: 32 requests of 128 tokens in and 128 out, the
+ * same load that notebooks/hf_generate_bench.py runs through Hugging Face transformers.
  */
 @Tag("benchmark")
 @Timeout(900)

@@ -25,8 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Sums of bf16 over all GPUs of this machine, by size, in a recording of 50: microseconds each, the best of some replays; by kernels
- * that read peers' memory and by NCCL. {@code -Dbench.gpus=2}: over so many.
+ * Measures all-reduces of bf16 over all GPUs of this machine by size, by kernels that read peers' memory and by NCCL. Prints microseconds of
+ * one all-reduce in a captured graph of 50, the best of some replays. {@code -Dbench.gpus=2} sets the number of GPUs.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -49,8 +49,9 @@ class GpuAllReduceBenchmark {
     }
 
     /**
-     * What dense tensor parallelism does between two products: a sum over ranks, its addition to the residual stream, a norm; as two
-     * kernels and as one, which sizes over {@code PeerTransport.MOST_NORMED_BYTES} do not take. Medians of recordings of 20, in turn.
+     * Measures what dense tensor parallelism does between two matmuls: an all-reduce, its addition to the residual stream, a norm; as two
+     * kernels and as one. Sizes over {@code PeerTransport.MOST_NORMED_BYTES} do not use the one kernel. Prints medians over captured graphs of
+     * 20, run in turn.
      */
     @ParameterizedTest
     @ValueSource(ints = {4096, 8192})
@@ -106,7 +107,7 @@ class GpuAllReduceBenchmark {
         }
     }
 
-    /** Microseconds of each kind of work, in turn. */
+    /** Returns the median microseconds of each kind of work; the kinds run in turn. */
     private static double[] medians(Device device, CyclicBarrier together, List<Runnable> kinds) {
         List<CapturedGraph> graphs = kinds.stream()
                 .map(work -> {

@@ -26,10 +26,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Steps of one shape over all GPUs of this machine, random weights: with sums and without (the bound that communication is held
- * against), in turn; medians in milliseconds. A decode step is a recording.
- * {@code -Dbench.brief=true}: three steps of the six; {@code -Dbench.size=13b}: other shapes than the 30b ones;
- * {@code -Dbench.shapes=dense-30b,track-30b-d8}: these.
+ * Measures steps of one shape with random weights over all GPUs of this machine, with and without all-reduces in turn (without is the bound
+ * for communication); prints medians in milliseconds. A decode step is a captured graph. {@code -Dbench.brief=true} runs three of the six
+ * steps; {@code -Dbench.size=13b} takes shapes of that size instead of 30b; {@code -Dbench.shapes=dense-30b,track-30b-d8} takes these shapes.
  */
 @Tag("gpu")
 @Tag("benchmark")

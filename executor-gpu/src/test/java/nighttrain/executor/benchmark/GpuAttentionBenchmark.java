@@ -22,8 +22,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Attention alone on one GPU, random keys and values in bf16 and in 8 bits in turn: decode of {@code -Dbench.batch=256} sequences against the
- * copy rate, prefill against the matrix rate. {@code -Dbench.heads=32x8x128}: query heads, key heads, their width; {@code -Dbench.contexts=1024,2048}.
+ * Measures attention alone on one GPU with random keys and values, in bf16 and in 8 bits in turn. Decode of {@code -Dbench.batch=256} sequences is
+ * compared with the copy rate, prefill with the matrix rate. {@code -Dbench.heads=32x8x128} sets query heads, key heads and their width;
+ * {@code -Dbench.contexts=1024,2048}.
  */
 @Tag("gpu")
 @Tag("benchmark")

@@ -3,7 +3,7 @@ package nighttrain.executor.benchmark;
 import nighttrain.executor.EngineConfig.Backend;
 import org.junit.jupiter.api.Tag;
 
-/** On one GPU, or more with {@code -Dbench.ranks}: {@code dense-8b} with a vocabulary of 152,000 tokens, batch 256. */
+/** Runs the constraint benchmark on one GPU, or more with {@code -Dbench.ranks}: {@code dense-8b}, vocabulary of 152,000 tokens, batch 256. */
 @Tag("gpu")
 class GpuConstraintBenchmark extends AbstractConstraintBenchmark {
     GpuConstraintBenchmark() {

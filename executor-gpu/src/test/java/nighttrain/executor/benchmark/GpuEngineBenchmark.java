@@ -29,12 +29,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * The GPU engine alone, random weights, loads of requests of one length or of a mix of lengths: output tokens per second, and how long
- * the devices wait for the host per step. {@code -Dbench.shape=dense-8b -Dbench.loads=256x1024/128 -Dbench.batch=256 -Dbench.tokens=0
+ * Measures the GPU engine alone with random weights under loads of requests of one length or of mixed lengths. Prints output tokens per second
+ * and how long the devices wait for the host per step. {@code -Dbench.shape=dense-8b -Dbench.loads=256x1024/128 -Dbench.batch=256 -Dbench.tokens=0
  * -Dbench.ranks=1 -Dbench.rounds=3 -Dbench.deterministic=false -Dbench.quantization=none -Dbench.kv=bf16}. A load is
- * {@code requests x prompt tokens / output tokens}, several are
- * separated by commas; with {@code m} before it, lengths are from an eighth to twice these, evenly on a logarithmic scale. Batch 0 and
- * tokens 0 are chosen by the engine, for the first load. The first round warms up, with a batch of the first load alone.
+ * {@code requests x prompt tokens / output tokens}; commas separate several loads. With {@code m} before it, lengths range from an eighth to
+ * twice these, evenly on a logarithmic scale. If batch or tokens is 0, the engine chooses it for the first load. The first round warms up with
+ * one batch of the first load.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -42,7 +42,7 @@ import org.junit.jupiter.api.Timeout;
 class GpuEngineBenchmark {
     private static final int SHORTEST_LIMIT = 4_096;
 
-    /** Requests of one length, or around it. */
+    /** Requests of one length, or of lengths around it if {@code mixed}. */
     private record Load(int requests, int input, int output, boolean mixed) {
         static Load parse(String text) {
             String[] numbers = text.replace("m", "").split("[x/]", -1);
@@ -109,7 +109,7 @@ class GpuEngineBenchmark {
                             engine,
                             load,
                             new Random(load.hashCode() + round),
-                            vocabulary); // prompts that no other load has
+                            vocabulary); // no other load has these prompts
                     double wall = (System.nanoTime() - start) / 1e9;
                     EngineStats after = engine.stats();
                     double busy = (after.steps().busyNanos() - before.steps().busyNanos()) / 1e9;
@@ -133,7 +133,7 @@ class GpuEngineBenchmark {
         }
     }
 
-    /** Tokens of a sequence. */
+    /** Returns the most tokens of a sequence. */
     private int longest() {
         return loads.stream()
                 .mapToInt(load -> (load.mixed() ? 2 : 1) * (load.input() + load.output()))
@@ -158,7 +158,7 @@ class GpuEngineBenchmark {
         }
     }
 
-    /** A request that fails would be counted as a fast one. */
+    /** Throws if a request failed, since it would count as a fast one. */
     private static void check(Optional<Generation> answered) {
         answered.flatMap(Generation::error).ifPresent(error -> {
             throw new IllegalStateException(error.toString());

@@ -42,9 +42,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * The two products of models' experts, tokens routed evenly at random, microseconds: by the kernel for Hopper, the portable one, and
- * Hopper's with the activation in it and in 8 bits; what it is of the copy rate in reading the experts that were hit, and of the bf16 matrix
- * rate. {@code -Dbench.shapes=qwen3-30b-a3b,gpt-oss-20b -Dbench.tokens=1,64,256,1024,8192 -Dbench.tilings=true}: every tiling.
+ * Measures the two matmuls of models' experts with tokens routed evenly at random: the Hopper kernel, the portable one, and the Hopper kernel with
+ * fused activation and in 8 bits. Prints microseconds, and the Hopper kernel's share of the copy rate for reading the experts that were hit and of
+ * the bf16 matrix rate. {@code -Dbench.shapes=qwen3-30b-a3b,gpt-oss-20b -Dbench.tokens=1,64,256,1024,8192}; {@code -Dbench.tilings=true} adds
+ * every tiling.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -58,17 +59,17 @@ class GpuGroupedMatmulBenchmark {
             .mapToInt(Integer::parseInt)
             .toArray();
 
-    /** Products are run with several routings in turn, so that no weights are left in the cache from the run before. */
+    /** Matmuls run with several routings in turn, so that no weights are left in the cache from the previous run. */
     private static final int ROUTINGS = 8;
 
     private static final int RUNS = 4;
 
-    /** Between measurements, so that none is slowed by the heat of the one before. */
+    /** Pause between measurements, so that heat from one does not slow the next. */
     private static final int PAUSE_MS = 30;
 
     private static final int RANDOM_BYTES = 1 << 24;
 
-    /** A model's experts. */
+    /** The sizes of a model's experts. */
     private record Shape(String name, int hidden, int width, int experts, int chosen) {}
 
     private static final List<Shape> SHAPES = List.of(
@@ -83,7 +84,7 @@ class GpuGroupedMatmulBenchmark {
     private GroupedMatmul portable;
     private HopperGroupedMatmul hopper;
 
-    /** What is multiplied, in bf16 and in 8 bits. */
+    /** The operands and the output of a matmul, in bf16 and in 8 bits. */
     private record Operands(
             Shape shape, CudaMatrix experts, CudaMatrix codes, CudaTensor x, Operand xCodes, CudaTensor out) {
         private CudaTensor rows(CudaTensor of, int rows, int cols) {
@@ -203,7 +204,7 @@ class GpuGroupedMatmulBenchmark {
                 .collect(Collectors.joining());
     }
 
-    /** The least time of a product, with every routing in turn, recorded. */
+    /** Returns the least time of a matmul in microseconds, from a captured graph of every routing in turn. */
     private double micros(List<Long> offsets, LongConsumer product) {
         offsets.forEach(product::accept);
         streams.synchronize();
@@ -216,7 +217,7 @@ class GpuGroupedMatmulBenchmark {
         }
     }
 
-    /** How many tokens every expert gets. */
+    /** Returns how many tokens each expert gets. */
     private int[] route(int tokens, int experts, int chosen) {
         int[] counts = new int[experts];
         int[] numbers = IntStream.range(0, experts).toArray();
@@ -262,7 +263,7 @@ class GpuGroupedMatmulBenchmark {
         return codes;
     }
 
-    /** The same bytes again and again, as the GPU's clock depends on how random numbers are. */
+    /** Uploads the same random bytes repeatedly: the GPU's clock depends on how random the numbers are. */
     private static DevicePointer upload(DeviceMemory memory, long bytes, byte[] some) {
         ByteBuffer block = ByteBuffer.allocateDirect(RANDOM_BYTES);
         while (block.hasRemaining()) {

@@ -3,7 +3,7 @@ package nighttrain.executor.benchmark;
 import nighttrain.executor.EngineConfig.Backend;
 import org.junit.jupiter.api.Tag;
 
-/** On one GPU. */
+/** Runs the label benchmark on one GPU. */
 @Tag("gpu")
 class GpuLabelBenchmark extends AbstractLabelBenchmark {
     GpuLabelBenchmark() {

@@ -37,16 +37,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * The products of dense-8b's decode steps, recorded one after the other with other weights each, microseconds and what that is of the bound by
- * the copy and the bf16 matrix rate: by cuBLASLt and by the kernels of ours that serve them.
- * {@code -Dbench.rows=1,8,16,64,128,256 -Dbench.shapes=4096x6144,4096x4096 -Dbench.quantization=none}: inputs x outputs. In 8 bits the time
- * includes that of rounding x, and the bound is by twice the bf16 rate.
+ * Measures the matmuls of dense-8b's decode steps with cuBLASLt and with the project's kernels that serve them. A graph records them one after
+ * the other, each with other weights. Prints microseconds and the share of the bound by the copy rate and the bf16 matrix rate.
+ * {@code -Dbench.rows=1,8,16,64,128,256 -Dbench.shapes=4096x6144,4096x4096 -Dbench.quantization=none}; a shape is inputs x outputs. In 8 bits
+ * the time includes rounding x, and the bound uses twice the bf16 rate.
  */
 @Tag("gpu")
 @Tag("benchmark")
 @Timeout(300)
 class GpuMatmulBenchmark {
-    private static final int GATED = 28_672; // outputs of the product that is activated
+    private static final int GATED = 28_672; // outputs of the matmul before the activation
     private static final int MOST_OUTPUTS = 128_256;
     private static final int WIDEST = 14_336;
     private static final int MOST_ROWS = 8192;

@@ -35,9 +35,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Where the time of a step goes on one GPU: every verb of a prefill step and of a decode step, each waited for, beside the whole
- * step without waiting and, for decode, its recording. {@code -Dbench.shape=dense-8b -Dbench.context=2048 -Dbench.batch=256
- * -Dbench.quantization=none -Dbench.kv=bf16 -Dbench.states=fp32}; {@code -Dbench.deterministic=true}: recurrent layers token by token, too.
+ * Measures where the time of a step goes on one GPU: every operation of a prefill step and of a decode step, waiting for each, next to the
+ * whole step without waiting and its captured graph. {@code -Dbench.shape=dense-8b -Dbench.context=2048 -Dbench.batch=256
+ * -Dbench.quantization=none -Dbench.kv=bf16 -Dbench.states=fp32}; with {@code -Dbench.deterministic=true} recurrent layers, too, run token by token.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -45,7 +45,7 @@ import org.junit.jupiter.api.Timeout;
 class GpuVerbBenchmark {
     private static final int PAGE_TOKENS = Steps.PAGE_TOKENS;
     private static final int PREFILL_TOKENS = 8192;
-    private static final int PREFILLED = 8; // sequences of the second prefill step
+    private static final int PREFILLED = 8; // number of sequences in the second prefill step
     private static final int ROUNDS = 5;
 
     private final int context = Integer.getInteger("bench.context", 2048);
@@ -107,7 +107,7 @@ class GpuVerbBenchmark {
         }
     }
 
-    /** Milliseconds of a step whose verbs are enqueued, as the engine does for prompts, and of its recording, as it decodes. */
+    /** Milliseconds of a step whose operations are enqueued, as the engine does for prompts, and of its captured graph, as for decoding. */
     private record Times(double enqueued, double recorded) {}
 
     private Times measure(String name, Device device, Decoder decoder, Batch step) {
@@ -125,7 +125,7 @@ class GpuVerbBenchmark {
         double recorded = Double.POSITIVE_INFINITY;
         double begin = Double.POSITIVE_INFINITY;
         CapturedGraph graph = device.recorder().orElseThrow().record(() -> decoder.enqueue(step.size(), outputs));
-        Batch next = step.isDecode() ? Steps.after(step) : step; // as the engine plans ahead
+        Batch next = step.isDecode() ? Steps.after(step) : step; // as when the engine plans ahead
         for (int round = 0; round < 4 * ROUNDS; round++) {
             long start = System.nanoTime();
             decoder.begin(next);

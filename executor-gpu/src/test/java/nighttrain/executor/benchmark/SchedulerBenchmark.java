@@ -22,7 +22,7 @@ import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The scheduler alone, no device: microseconds to plan, and to commit, a step of 1,024 decoding sequences. */
+/** Measures the scheduler alone, without a device: microseconds to plan and to commit a step of 1,024 decoding sequences. */
 @Tag("benchmark")
 class SchedulerBenchmark {
     private static final int SEQUENCES = 1_024;
@@ -63,8 +63,8 @@ class SchedulerBenchmark {
     }
 
     /**
-     * What one row in 256 with penalties costs where steps are planned ahead: sequences of 128 to 384 tokens on a device whose steps take
-     * 8 ms, by a clock that adds the host's measured time.
+     * Measures the cost of one row in 256 with penalties when steps are planned ahead: sequences of 128 to 384 tokens on a simulated device whose
+     * steps take 8 ms, with a clock that adds the host's measured time.
      */
     @Test
     void oneRowWithPenalties() {

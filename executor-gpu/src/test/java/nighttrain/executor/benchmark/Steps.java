@@ -11,18 +11,18 @@ import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.ModelSpec;
 
-/** Steps of sequences that are alike. */
+/** Creates steps of sequences of equal length. */
 final class Steps {
     static final int PAGE_TOKENS = 16;
 
-    /** Makes the deviation of embeddings, 0.02, one. */
+    /** Scales the standard deviation of embeddings from 0.02 to 1. */
     private static final double APART = 50;
 
     private Steps() {}
 
     /**
-     * Random weights of a shape in {@code conf}. Where it has experts, its tokens are further apart: what random attention adds to all of them alike
-     * would else outweigh them, and send all to the same experts, while routers are trained to choose evenly.
+     * Returns random weights of a shape in {@code conf}. If it has experts, embeddings are scaled up. Otherwise random attention, which adds the same
+     * to all tokens, would outweigh them and route all tokens to the same experts, whereas routers are trained to choose evenly.
      */
     static Checkpoint weights(String shape) {
         Checkpoint dummy = Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape));
@@ -39,7 +39,7 @@ final class Steps {
         return decode(1, sequences, context);
     }
 
-    /** @param groups of layers that have pages of their own */
+    /** @param groups number of layer groups with their own pages */
     static Batch prefill(int groups, int sequences, int length) {
         return step(groups, sequences, length, length);
     }
@@ -48,7 +48,7 @@ final class Steps {
         return step(groups, sequences, 1, context);
     }
 
-    /** The decode step that follows on {@code step}: its tokens are those that {@code step} samples. */
+    /** Returns the decode step after {@code step}; its tokens are those that {@code step} samples. */
     static Batch after(Batch step) {
         return new Batch(
                 IntStream.range(0, step.sequences()).map(Batch::sampledBefore).toArray(),

@@ -9,9 +9,9 @@ import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Tensor;
 
-/** A device's communicator whose sums can be left out, without loading weights anew. */
+/** A device's communicator whose all-reduces can be skipped without reloading weights. */
 final class SwitchedSums implements Communicator {
-    /** How sums are made. */
+    /** Whether all-reduces run. */
     enum Mode {
         MADE,
         SKIPPED
@@ -28,7 +28,7 @@ final class SwitchedSums implements Communicator {
         mode = next;
     }
 
-    /** {@code device}, meeting others here. */
+    /** Returns {@code device} with this communicator in place of its own. */
     Device in(Device device) {
         return (Device) Proxy.newProxyInstance(
                 getClass().getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, arguments) -> {

@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A checkpoint of dense-8b's shape on disk, in shards of 4 layers, bf16, read onto one GPU: cold (the page cache dropped; needs root)
- * and warm, beside what reading the files alone, from as many threads, comes to. {@code -Dbench.layers=32 -Dbench.folder=DIR}.
+ * Measures loading a bf16 checkpoint of dense-8b's shape, in shards of 4 layers, from disk onto one GPU: cold (after dropping the page cache,
+ * which needs root) and warm. Also measures only reading the files with as many threads. {@code -Dbench.layers=32 -Dbench.folder=DIR}.
  */
 @Tag("gpu")
 @Tag("benchmark")
