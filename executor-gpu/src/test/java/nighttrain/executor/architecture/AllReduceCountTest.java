@@ -8,7 +8,7 @@ import nighttrain.executor.architecture.DryRun.Layer;
 import nighttrain.io.spec.Wiring.Combine;
 import org.junit.jupiter.api.Test;
 
-/** Sums only where the equations say, and only those waited for that must be. */
+/** All-reduces occur only where the equations have them, and a rank waits only for those it must. */
 class AllReduceCountTest {
     private static final int L = 48;
 
@@ -25,14 +25,14 @@ class AllReduceCountTest {
                 .isEqualTo(new AllReduceCount(20, 0));
     }
 
-    /** Of the last pair, attention's sum still travels while the last MLP computes; the MLP's own has nothing to hide behind. */
+    /** The last attention's all-reduce overlaps the last MLP; the all-reduce of that MLP has no work to overlap. */
     @Test
     void aLadderOverlapsAllButItsLastSum() {
         assertThat(AllReduceCount.of(new LadderResidual(L), L)).isEqualTo(new AllReduceCount(1, 2 * L - 1));
         assertThat(AllReduceCount.of(new LadderResidual(0), L)).isEqualTo(new AllReduceCount(2 * L, 0));
     }
 
-    /** Those of the first d layers arrive after d layers, too, where they were also waited for. */
+    /** All-reduces of the first d layers also arrive d layers later, in the variant that already waits for them. */
     @Test
     void aDelayedAllReduceWaitsForItsLastSumAlone() {
         int d = 2;
@@ -44,7 +44,7 @@ class AllReduceCountTest {
                 .isEqualTo(new AllReduceCount(1, 0));
     }
 
-    /** Of a prompt's step: behind the last mixer, so of tracks and Krakens one. */
+    /** In a prompt's step all-reduces after the last mixer carry output rows only; for tracks and Kraken that is one. */
     @Test
     void theLastOnesCarryOutputRows() {
         assertThat(ofOutputRows(new DenseTensorParallel())).isEqualTo(new AllReduceCount(2, 0));
@@ -58,7 +58,7 @@ class AllReduceCountTest {
         return DryRun.of(architecture, Collections.nCopies(L, Layer.PLAIN)).ofOutputRows();
     }
 
-    /** The last dense MLP's sum already travels while the first ladder layer's attention computes. */
+    /** The last dense MLP's all-reduce already overlaps the attention of the first ladder layer. */
     @Test
     void aHybridLadderOverlapsItsLadderLayers() {
         int k = 16;

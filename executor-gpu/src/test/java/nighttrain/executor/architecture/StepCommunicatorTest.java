@@ -20,7 +20,7 @@ import nighttrain.io.spec.Wiring.Combine;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Which buffer the next module writes to, and how many a forward pass needs. */
+/** Tests which buffer the next module writes to and how many buffers a forward pass needs. */
 class StepCommunicatorTest {
     private final Device device = CpuDevice.ranks(1, 1).get(0);
     private final List<Tensor> buffers = Stream.of("a", "b", "c", "d", "e", "f", "g")
@@ -36,7 +36,7 @@ class StepCommunicatorTest {
         device.close();
     }
 
-    /** The values of one rank, the promises of two: peers read a part until the next sum has landed. */
+    /** Has the values of one rank but the rules of two: peers read a part until the next all-reduce is complete. */
     private record TwoRanks(Communicator one) implements Communicator {
         @Override
         public int rank() {
@@ -134,7 +134,7 @@ class StepCommunicatorTest {
         assertThat(step.output()).as("peers may still read it").isNotSameAs(output.part());
     }
 
-    /** Of two rows the head reads the second. */
+    /** The head reads the second of two rows. */
     @Test
     void whatIsUnderWayIsCutToTheOutputRowsWhenItLands() {
         device.stepIo()
@@ -195,7 +195,7 @@ class StepCommunicatorTest {
                 .isEqualTo(3);
     }
 
-    /** Of whose steps some narrow in the only layer, and others not at all. */
+    /** Some steps of the model narrow to output rows in its only layer, others do not narrow. */
     @Test
     void aModelOfOneLayerNeedsBothKinds() {
         DryRun one = DryRun.of(new DenseTensorParallel(), List.of(DryRun.Layer.PLAIN));

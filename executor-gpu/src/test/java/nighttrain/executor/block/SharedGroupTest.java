@@ -21,14 +21,14 @@ import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What of a Mamba-2 layer's tensors a rank gets where ranks share its groups: 8 heads of 8 in 2 groups, B and C of 5, hidden 32. */
+/** Tests which parts of a Mamba-2 layer's tensors a rank gets if ranks share its groups: 8 heads of 8 in 2 groups, B and C of 5, hidden 32. */
 class SharedGroupTest {
     private static final int HIDDEN = 32;
     private static final int VALUES = 64;
     private static final int OF_GROUPS = 10;
     private static final int CONVOLVED = VALUES + 2 * OF_GROUPS;
 
-    /** Rows of {@code in_proj} are gates, values, B, C and steps; a rank has values, B, C, gates and steps. */
+    /** The rows of {@code in_proj} are gates, values, B, C and steps; a rank orders them as values, B, C, gates and steps. */
     @ParameterizedTest
     @CsvSource({"4,0,0", "4,1,0", "4,2,1", "4,3,1", "8,5,1", "2,1,1", "1,0,0"})
     void aRankHasItsHeadsAndBAndCOfTheirGroup(int ranks, int rank, int group) throws Exception {

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CacheBudgetTest {
     private static final int LONGEST = 131_072;
 
-    /** Five layers with a window of 1024 before each that sees all, as Gemma 3 has them. */
+    /** Returns the layers of Gemma 3: five with a window of 1024 before each layer with full attention. */
     private static CacheLayout gemma() {
         List<CacheSpec> layers = new ArrayList<>();
         for (int layer = 0; layer < 30; layer++) {
@@ -47,11 +47,11 @@ class CacheBudgetTest {
         assertThat(Math.min(256, perAll))
                 .as("sequences of 4096 tokens")
                 .isGreaterThanOrEqualTo(Math.min(256, Math.floor(perWindow)));
-        double without = (gib << 30) / (30.0 * 4096 * 2 * 4 * 256 * 2); // sequences, were no layer's pages given back
+        double without = (gib << 30) / (30.0 * 4096 * 2 * 4 * 256 * 2); // sequences if no layer released pages
         assertThat(Math.min(256, layout.sequences(4096))).isGreaterThan(Math.min(255, without));
     }
 
-    /** Three layers with a state before each with keys and values, as Qwen 3.5 27B has them: 150 MiB a sequence, 64 KiB a token. */
+    /** Returns the layers of Qwen 3.5 27B: three with a state before each with keys and values; 150 MiB a sequence, 64 KiB a token. */
     private static CacheLayout hybrid(int mostSlots) {
         List<CacheSpec> layers = new ArrayList<>();
         for (int layer = 0; layer < 64; layer++) {
@@ -92,7 +92,7 @@ class CacheBudgetTest {
                                 + " 27968 tokens; lower --max-model-len or give the process more memory)");
     }
 
-    /** Where every layer has a window, sequences longer than it take no more. */
+    /** If every layer has a window, sequences longer than the window take no more pages. */
     @Test
     void aModelOfWindowsAloneHoldsManyLongSequences() {
         List<CacheSpec> layers = new ArrayList<>();

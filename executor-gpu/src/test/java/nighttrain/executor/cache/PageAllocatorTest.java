@@ -155,7 +155,7 @@ class PageAllocatorTest {
         return cache;
     }
 
-    /** As a step does that ends where a sequence is cut, and the one after it. */
+    /** Saves a snapshot as two steps do: the one that ends at the cut of a sequence and the one after it. */
     private static StateCopies save(PageAllocator pages, SequenceCache cache, int[] tokens, int cut) {
         assertThat(pages.reserveSnapshot(cache)).isTrue();
         pages.publish(cache, tokens, cut);
@@ -217,7 +217,7 @@ class PageAllocatorTest {
             save(pages, one, texts[i], 2);
             pages.release(one);
         }
-        // The fourth took the slot of the first's snapshot: its own, and three of snapshots.
+        // The fourth sequence and three snapshots held all slots: its snapshot took the slot of the first's.
         assertThat(pages.knownPrefix(texts[0], 3)).isZero();
         assertThat(pages.knownPrefix(texts[1], 3)).isEqualTo(2);
         SequenceCache user = pages.newCache();
@@ -257,7 +257,7 @@ class PageAllocatorTest {
                 .isEqualTo(4);
     }
 
-    /** A model of the cache beside it: what a page was last written with must be what a match promises. */
+    /** Compares the cache with a simple model of it: a matched page must hold the content that it was last written with. */
     @Test
     void neverMixesUpContentInTenThousandRandomSteps() {
         Random random = new Random(3);
