@@ -4,7 +4,7 @@ import java.util.List;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.TestBackend;
 
-/** fp32 on two threads a rank. */
+/** Runs tests in fp32 on the CPU, with two threads a rank. */
 final class CpuBackend implements TestBackend {
     @Override
     public List<Device> open(int ranks) {

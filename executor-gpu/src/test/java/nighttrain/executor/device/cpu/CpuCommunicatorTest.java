@@ -13,7 +13,7 @@ class CpuCommunicatorTest extends AbstractCommunicatorTest {
         super(new CpuBackend());
     }
 
-    /** A rank goes on with its own part, though no other comes. */
+    /** A rank continues with its own part although no other rank arrives. */
     @Test
     void sumsThatAreLeftOutWaitForNobody() {
         List<Device> devices = CpuDevice.ranks(2, 1, true);

@@ -77,7 +77,7 @@ class CpuMatmulTest {
         return values;
     }
 
-    /** An output that is wrong wherever nothing is written. */
+    /** Returns an output that holds NaN wherever nothing is written. */
     private static CpuTensor poisoned(int tracks, int rows, int cols) {
         CpuTensor tensor = CpuTensor.zeros(tracks, rows, cols);
         Arrays.fill(tensor.data(), Float.NaN);

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ExponentialTest {
     private static final double MOST_ULPS = 1.1;
 
-    /** Every 10,007th float, of either sign, and many where the result is neither 0 nor infinite. */
+    /** Checks every 10,007th float of either sign, and many for which the result is neither 0 nor infinite. */
     @Test
     void isCloseToFloat64() {
         for (long bits = 0; bits < 1L << 32; bits += 10_007) {

@@ -7,7 +7,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class FixedSumsTest {
-    /** Against the definition, to the bit: chains of every 16th number, then halves upon halves. */
+    /** Compares bits with the definition: 16 sums, each over every 16th number, whose halves are then added pairwise. */
     @ParameterizedTest
     @ValueSource(ints = {1, 7, 8, 15, 16, 17, 32, 61, 128, 1000})
     void theOrderIsFixed(int count) {

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Vectors and plain Java give the same bits, on random shapes, and write nothing beside their output. */
+/** Vectors and plain Java give the same bits on random shapes and write nothing outside their output. */
 class InnerLoopsTest {
     private static final float UNTOUCHED = 7.25f;
     private static final InnerLoops VECTORS = new VectorLoops();
@@ -22,7 +22,7 @@ class InnerLoopsTest {
         assertThat(InnerLoops.CHOSEN).isInstanceOf(c2 ? VectorLoops.class : PlainLoops.class);
     }
 
-    /** Every implementation packs weights in panels of its own width. */
+    /** Each implementation packs weights in panels of its own width. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void products(long seed) {
@@ -133,7 +133,7 @@ class InnerLoopsTest {
         return values;
     }
 
-    /** Of many magnitudes, now and then an edge. */
+    /** Returns values of many magnitudes, with occasional edge cases. */
     private static float[] values(Random random, int length) {
         float[] edges = {0f, -0f, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, Float.NaN, 1e-40f, 100f, -110f};
         boolean withEdges = random.nextInt(4) == 0;

@@ -17,7 +17,7 @@ class Int8Test {
                 row[i] = Math.scalb(i - 128f, power);
             }
             row[0] = 1e38f;
-            row[1] = row[2]; // -128 is none
+            row[1] = row[2]; // -128 is not a code
             row[256] = -1e38f;
             float[] rounded = row.clone();
             Int8.round(rounded, 1, 255);
@@ -39,7 +39,7 @@ class Int8Test {
         assertThat(rounded(1, broken, 2)).containsOnly(Float.NaN);
     }
 
-    /** The matrix is symmetric and orthogonal: twice is nothing, and lengths stay. Of 80 numbers it takes 16 at a time. */
+    /** The matrix is symmetric and orthogonal: applied twice it is the identity, and lengths are kept. 80 numbers take 16 at a time. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 64, 61, 80, 256})
     void hadamardTwiceIsNothing(int count) {

@@ -15,13 +15,13 @@ import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.io.spec.KvFormat;
 
-/** Prints the bits of small cases of every operation, a line each: a process of its own, for each way to run bytecode. */
+/** Prints the bits of small cases of every operation, a line each. It is a program, so that tests can run it in each bytecode mode. */
 final class ModeBits {
     private static final int ROWS = 3;
 
     private ModeBits() {}
 
-    /** Twice: what the first round makes hot is compiled in the second. */
+    /** Repeats the cases {@code args[0]} times: later rounds run code that earlier rounds made hot and the JVM compiled. */
     public static void main(String[] args) {
         int rounds = Integer.parseInt(args[0]);
         List<String> first = List.of();
