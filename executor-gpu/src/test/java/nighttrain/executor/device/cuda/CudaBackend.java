@@ -7,7 +7,7 @@ import nighttrain.executor.device.Device;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.step.StepLimits;
 
-/** bf16 on the GPUs from 0 on. */
+/** Runs tests in bf16 on GPUs 0, 1 and so on. */
 public final class CudaBackend implements TestBackend {
     private static final CacheLayout.Group GROUP =
             CacheLayout.ofPages(PAGE_TOKENS, 1).groups().get(0);
@@ -22,12 +22,12 @@ public final class CudaBackend implements TestBackend {
         this.options = options;
     }
 
-    /** The same, summing by NCCL. */
+    /** Returns a backend whose all-reduces use NCCL. */
     public static CudaBackend withNccl() {
         return new CudaBackend(new CudaOptions(false, false, true));
     }
 
-    /** The same, where no row depends on the others. */
+    /** Returns a backend where no row depends on the others. */
     public static CudaBackend deterministic() {
         return new CudaBackend(new CudaOptions(false, true));
     }
@@ -46,7 +46,7 @@ public final class CudaBackend implements TestBackend {
         return CudaDevices.count();
     }
 
-    /** bf16 keeps 8 bits: rounding is off by 0.1 % in the mean, and a verb rounds a few times. */
+    /** bf16 has 8 significant bits: rounding has a mean error of 0.1 %, and an operation rounds a few times. */
     @Override
     public double tolerance() {
         return 1e-2;

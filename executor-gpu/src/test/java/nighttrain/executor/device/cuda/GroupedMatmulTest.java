@@ -37,7 +37,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Products of experts against float64 on bf16 values, by every kernel and tiling; rows of nobody stay as they were. */
+/** Compares expert matmuls with float64 on bf16 values, for every kernel and tiling. Rows that belong to no expert stay unchanged. */
 @Tag("gpu")
 class GroupedMatmulTest {
     private static final int UNOWNED = 70;
@@ -118,7 +118,7 @@ class GroupedMatmulTest {
         }
     }
 
-    /** Numbers on the host and on the GPU. */
+    /** The operands of one matmul on the host and on the GPU. */
     private static final class Case {
         private final Noise noise = new Noise();
         private final int[][] counts;
@@ -134,7 +134,7 @@ class GroupedMatmulTest {
         private final CudaTensor out;
         private final CudaMatrix matrix;
         private final DevicePointer offsets;
-        private final double[] expected; // of the rows that belong to an expert
+        private final double[] expected; // for the rows that belong to an expert
 
         Case(
                 DeviceMemory memory,
@@ -239,7 +239,7 @@ class GroupedMatmulTest {
             return new CudaTensor(base, 0, 0, tracks, rows, cols, rows, stride, CudaTensor.BF16);
         }
 
-        /** By every tiling, with the same bits. */
+        /** Checks every tiling on Hopper; all give the same bits. */
         void checkHopper() {
             HopperGroupedMatmul hopper =
                     HopperGroupedMatmul.on(context, modules, streams).orElseThrow();
@@ -253,7 +253,7 @@ class GroupedMatmulTest {
                     .allSatisfy(one -> assertThat(one).isEqualTo(made.get(0)));
         }
 
-        /** Returns what was computed. */
+        /** Checks the output of a kernel and returns it. */
         float[] check(String kernel, Runnable work) {
             int cols = out.cols();
             float[] poison = new float[out.tracks() * rows * cols];

@@ -44,7 +44,7 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.WeightFormat;
 
-/** The specialised kernels that the engine launches. */
+/** Lists the specialised kernels that the engine launches. */
 final class KernelUses {
     private static final int PAGE_TOKENS = 16;
 
@@ -53,7 +53,7 @@ final class KernelUses {
 
     private KernelUses() {}
 
-    /** What does not depend on the model: vectors where a width allows them and where it does not, every number of ranks. */
+    /** Returns kernels that do not depend on the model: with and without vectors, for every number of ranks. */
     static Stream<KernelSource> ofEveryModel() {
         Stream<KernelSource> rows = Stream.of("embed.cu", "elementwise.cu", "gather_rows.cu")
                 .flatMap(file -> Stream.of(1, 8).map(vector -> new KernelSource(file, Map.of("VECTOR", vector))));
@@ -91,7 +91,7 @@ final class KernelUses {
                 ranks, CudaNorms.source(cols, layer, quantize).defines());
     }
 
-    /** Few experts and many, in groups and not; every activation; widths that vectors divide and others. */
+    /** Returns kernels for few and many experts, in groups or not; every activation; widths that a vector divides or not. */
     private static Stream<KernelSource> experts() {
         Stream<KernelSource> routers = Stream.of(
                         Router.softmax(Linear.of("router", 128, 2048, false), 8, true),
@@ -109,7 +109,7 @@ final class KernelUses {
         return Stream.of(routers, activations, products).flatMap(sources -> sources);
     }
 
-    /** As DeepSeek V3's. */
+    /** Returns a router like DeepSeek V3's. */
     private static Router inGroups(int experts, int chosen) {
         return new Router(
                 Optional.empty(),
@@ -124,7 +124,7 @@ final class KernelUses {
                 Optional.empty());
     }
 
-    /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
+    /** Returns the kernels specialised by a model's widths and heads, on Hopper or another GPU. */
     static Stream<KernelSource> of(ModelSpec model, boolean hopper) {
         Stream<KernelSource> matmuls = hopper
                 ? Stream.of(
@@ -147,7 +147,7 @@ final class KernelUses {
                 .flatMap(sources -> sources);
     }
 
-    /** Kernels on states have a build for each format of them. */
+    /** Returns one build for each state format if the kernel uses states, else the kernel itself. */
     private static Stream<KernelSource> ofBothStates(KernelSource source) {
         boolean onStates = Stream.of("convolve", "gated_delta", "gated_linear", "selective_scan")
                 .anyMatch(source.file()::startsWith);
@@ -204,7 +204,7 @@ final class KernelUses {
         return CudaRecurrentOps.gateSource(part, cols, cols, 0);
     }
 
-    /** Queries and keys of models that norm all heads at once. */
+    /** Returns norms of queries and keys for models that norm all heads at once. */
     private static Stream<KernelSource> columns(Attention attention) {
         return attention.normsAllHeads()
                 ? attention.headNorms().stream()

@@ -35,24 +35,24 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Every kernel builds for every GPU generation; no GPU is needed. All that models specialise is built once, for Hopper or, where
- * Hopper has a kernel of its own, for the oldest GPU; the other generations get each file once. NVRTC is taken from the folder
- * in the system property {@code nighttrain.nvrtc}, and must then be there, or from the machine's CUDA.
+ * Builds every kernel for every GPU generation; no GPU is needed. Every specialisation that models use is built once: for Hopper or, where
+ * Hopper has its own kernel, for the oldest GPU. The other generations build each file once. NVRTC comes from the folder in the system
+ * property {@code nighttrain.nvrtc}, where it must then exist, or from the machine's CUDA.
  */
 class KernelsCompileTest {
     private static final String OLDEST = "sm_80";
     private static final String HOPPER = "sm_90a";
 
     /**
-     * The most bytes of a thread's own memory that NVRTC 13.0 gives a file's kernels, which means that registers did not suffice;
-     * 0 for files not named.
+     * The most bytes of stack (spilled registers) that a thread of a file's kernels uses when built with NVRTC 13.0; 0 for files
+     * not named.
      */
     private static final Map<String, Integer> STACK_BYTES = Map.of("attention_prefill.cu", 56);
 
     private static final String WAIT = "wait_for_kernels_before();";
     private static final Pattern FIRST_STATEMENT = Pattern.compile("__global__[^{]*\\)\\s*\\{\\s*(\\S+)");
 
-    /** Their kernels read weights, or what earlier steps stored, before they wait. */
+    /** Files whose kernels read weights, or data that earlier steps stored, before they wait. */
     private static final Set<String> READ_AHEAD = Set.of(
             "all_reduce_norm.cu",
             "attention_decode.cu",
@@ -61,7 +61,7 @@ class KernelsCompileTest {
             "linear_silu_mul_sm90.cu",
             "linear_split_sm90.cu");
 
-    /** Begins what a step computes: before its end nothing of the step starts, so all may read what earlier steps stored. */
+    /** The first kernel file of a step. No later kernel starts before it ends, so all may read data that earlier steps stored. */
     private static final String FIRST = "embed.cu";
 
     private static final Pattern STACK = Pattern.compile("(\\d+) bytes stack frame");
@@ -111,7 +111,7 @@ class KernelsCompileTest {
         }
     }
 
-    /** Whatever a kernel file's kernels do, once one of them starts early all do, and wait before all else (launch.cuh). */
+    /** If one kernel of a file can start early, all kernels of the file can, and each waits before anything else (launch.cuh). */
     @Test
     void kernelsThatStartEarlyWaitFirst() throws Exception {
         Path folder = Path.of(KernelSource.class.getResource("/kernels").toURI());
@@ -152,7 +152,7 @@ class KernelsCompileTest {
                 .collect(Collectors.toSet());
     }
 
-    /** The specialisations that models use, a common one of each file first. */
+    /** Returns the specialisations that models use, a common one of each file first. */
     private static Set<KernelSource> sources(boolean hopper) {
         Stream<KernelSource> ofModels = models().flatMap(model -> KernelUses.of(model, hopper));
         return Stream.of(ofModels, KernelUses.ofEveryModel(), limits(hopper))
@@ -160,7 +160,7 @@ class KernelsCompileTest {
                 .collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
-    /** Phi-2's heads, the largest heads and groups, gpt-oss's sinks, and a width that no vector divides. */
+    /** Returns extremes: Phi-2's heads, the largest heads and groups, gpt-oss's sinks, and a width that is no multiple of a vector. */
     private static Stream<KernelSource> limits(boolean hopper) {
         return Stream.of(
                         KernelUses.attention(80, 1, hopper, false, KvFormat.PLAIN),
@@ -177,7 +177,7 @@ class KernelsCompileTest {
                 .flatMap(sources -> sources);
     }
 
-    /** As few as have every kind of block, and the heads of the shapes that speeds are measured on. */
+    /** Returns the fewest models that cover every kind of block and the heads of the benchmarked shapes. */
     private static Stream<ModelSpec> models() {
         Path conf = Path.of(System.getProperty("nighttrain.root"), "conf");
         return Stream.concat(

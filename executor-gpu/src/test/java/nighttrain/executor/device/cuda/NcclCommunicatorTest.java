@@ -3,7 +3,7 @@ package nighttrain.executor.device.cuda;
 import nighttrain.executor.device.AbstractCommunicatorTest;
 import org.junit.jupiter.api.Tag;
 
-/** What machines without peer access do, on one that has it. */
+/** Tests the all-reduce of machines without peer access on a machine that has it. */
 @Tag("gpu")
 class NcclCommunicatorTest extends AbstractCommunicatorTest {
     NcclCommunicatorTest() {

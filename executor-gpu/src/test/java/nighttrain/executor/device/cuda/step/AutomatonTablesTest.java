@@ -14,11 +14,11 @@ import nighttrain.executor.Dfa;
 import nighttrain.io.constraint.TokenAutomaton;
 import org.junit.jupiter.api.Test;
 
-/** Tables of automata in the memory of a GPU that is not there. */
+/** Tests tables of automata in simulated GPU memory. */
 class AutomatonTablesTest {
     private static final int CHUNK = 40_000;
 
-    /** Chunks of zeros at addresses of their own. */
+    /** Simulated memory: zeroed chunks at distinct addresses. */
     private static final class FakeMemory implements AutomatonTables.Memory {
         final TreeMap<Long, byte[]> chunks = new TreeMap<>();
         long bytes;
@@ -74,7 +74,7 @@ class AutomatonTablesTest {
                 .automaton();
     }
 
-    /** Whatever the two latest steps asked for is whole; memory stays within its room where no step needs more. */
+    /** Tables of the two latest steps stay intact; memory stays within its limit if no step needs more. */
     @Test
     void whatAStepUnderWayReadsStays() {
         Random random = new Random(3);
@@ -110,7 +110,7 @@ class AutomatonTablesTest {
         assertThat(memory.writes).isEqualTo(1);
     }
 
-    /** One that is larger than all the room, and more at once than fit, come all the same. */
+    /** A table larger than the limit, and more tables in one step than fit, are uploaded anyway. */
     @Test
     void aStepGetsAllThatItNeeds() {
         AutomatonTables tables = new AutomatonTables(memory, 1_000, 2_000);
