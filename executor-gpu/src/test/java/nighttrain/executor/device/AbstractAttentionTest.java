@@ -10,7 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Norms per head, rotation, paging and attention together against float64: every kind of step, every kind of head. */
+/** Compares head norms, rotary embedding, paging and attention together with float64, for every kind of step and head. */
 public abstract class AbstractAttentionTest extends OneDevice {
     protected AbstractAttentionTest(TestBackend backend) {
         super(backend);
@@ -48,7 +48,7 @@ public abstract class AbstractAttentionTest extends OneDevice {
         }
     }
 
-    /** What sequences of a step have in common behind their last shared page is computed once. */
+    /** Tokens that sequences of a step share after their last shared page are computed once. */
     private static final List<Part> COPIES = List.of(
             new Part(40, 1),
             new Part(0, 37),
@@ -116,7 +116,7 @@ public abstract class AbstractAttentionTest extends OneDevice {
         return IN_BYTES.stream().flatMap(heads -> Stream.of(Steps.values()).map(steps -> Arguments.of(heads, steps)));
     }
 
-    /** The reference rounds keys and values, too, so what differs is the rounding of queries, weights and outputs alone. */
+    /** The reference also rounds keys and values, so only the rounding of queries, weights and outputs differs. */
     @ParameterizedTest
     @MethodSource("bytesAndSteps")
     void readsPagesOfBytes(Heads heads, Steps steps) {

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Sums over ranks and tracks against float64; what ranks get differs by no bit. */
+/** Compares all-reduces over ranks and tracks with float64; all ranks get the same bits. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class AbstractCommunicatorTest {
     private final TestBackend backend;
@@ -43,7 +43,7 @@ public abstract class AbstractCommunicatorTest {
         opened.values().forEach(devices -> devices.forEach(Device::close));
     }
 
-    /** On devices that tests share, until one of them fails. */
+    /** Runs {@code work} on devices that tests share; after a failure they are closed and opened anew. */
     private <T> List<T> onAll(int ranks, Function<Device, T> work) {
         assumeThat(backend.maxRanks()).isGreaterThanOrEqualTo(ranks);
         try {
@@ -54,7 +54,7 @@ public abstract class AbstractCommunicatorTest {
         }
     }
 
-    /** How large a sum is, and where it comes from. */
+    /** The size of an all-reduce: its ranks, and each rank's tensor {@code [tracks, rows, cols]}. */
     private record Size(int ranks, int tracks, int rows, int cols) {
         int perTrack() {
             return rows * cols;
@@ -65,14 +65,14 @@ public abstract class AbstractCommunicatorTest {
         }
     }
 
-    /** Every rank's input, {@code [ranks][tracks, rows, cols]}. */
+    /** Returns every rank's input, {@code [ranks][tracks, rows, cols]}. */
     private float[][] inputs(Size size) {
         return IntStream.range(0, size.ranks)
                 .mapToObj(rank -> noise.normal(size.perRank()))
                 .toArray(float[][]::new);
     }
 
-    /** As {@link #inputs}, and none negative: no sum cancels. */
+    /** As {@link #inputs}, but squared, so that no terms of a sum cancel. */
     private float[][] squares(Size size) {
         float[][] squares = inputs(size);
         for (float[] ofRank : squares) {
@@ -83,7 +83,7 @@ public abstract class AbstractCommunicatorTest {
         return squares;
     }
 
-    /** {@code scale} times the sum over ranks and tracks, once for every track. */
+    /** Returns {@code scale} times the sum over ranks and tracks, repeated for every track. */
     private static double[] sum(float[][] inputs, Size size, double scale) {
         double[] sum = new double[size.perRank()];
         for (float[] input : inputs) {
@@ -115,7 +115,7 @@ public abstract class AbstractCommunicatorTest {
         }
     }
 
-    /** From one row to 4 MiB a track in bf16: small sums take the one-shot kernel on GPUs, large ones the two-shot. */
+    /** Sizes range from one row to 4 MiB a track in bf16: GPUs use the one-shot kernel for small sums, the two-shot for large ones. */
     @ParameterizedTest
     @CsvSource({
         "1,1,7,45",
@@ -166,7 +166,7 @@ public abstract class AbstractCommunicatorTest {
                 size);
     }
 
-    /** What is fp32 on every device keeps its digits: sums of squares, of a number a token. */
+    /** Tensors that are fp32 on every device keep fp32 precision, for example sums of squares with one number per token. */
     @ParameterizedTest
     @CsvSource({
         "1,2,7,5",
@@ -206,7 +206,7 @@ public abstract class AbstractCommunicatorTest {
                 size);
     }
 
-    /** As ladder residual does: other verbs run while one sum, and then two, are under way. */
+    /** As in ladder residual, other operations run while one all-reduce, and then two, are in progress. */
     @ParameterizedTest
     @CsvSource({"1,2,7,48", "2,1,7,48", "2,1,1,24", "2,1,400,2048", "2,2,33,64", "4,1,7,48", "4,1,400,2048", "4,2,33,64"
     })
@@ -252,7 +252,7 @@ public abstract class AbstractCommunicatorTest {
         }
     }
 
-    /** A step has many sums in a row, of the same buffers and of changing sizes. */
+    /** Many all-reduces follow one another, on the same buffers and with changing sizes, as in a step. */
     @ParameterizedTest
     @CsvSource({"2,1", "2,2", "4,1", "4,2"})
     void manySumsInARow(int ranks, int tracks) {
@@ -288,7 +288,7 @@ public abstract class AbstractCommunicatorTest {
         }
     }
 
-    /** Bit by bit what a sum, and a norm after it, leave; in a row, among other sums, and no row more than asked for. */
+    /** The fused operation leaves the bits of an all-reduce followed by a norm, several times and among other all-reduces, and writes no extra row. */
     @ParameterizedTest
     @CsvSource({
         "1,1,7,48,false",
@@ -347,7 +347,7 @@ public abstract class AbstractCommunicatorTest {
         }
     }
 
-    /** Adds sums of all rows and of half of them in turn, and norms after all but one of them. */
+    /** Adds all-reduces of all rows and of half of them in turn, each but one followed by a norm. */
     private static void addAndNorm(
             Device device, boolean fused, Tensor normed, Tensor h, Tensor[] parts, Norm norm, int rows) {
         Communicator ranks = device.communicator();

@@ -30,9 +30,9 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Mixtures of experts against float64: every router and activation, odd sizes, poisoned buffers, uneven choices. */
+/** Compares mixtures of experts with float64: every router and activation, odd sizes, poisoned buffers, uneven choices. */
 public abstract class AbstractExpertTest extends OneDevice {
-    /** Another rounding before 8 bits moves a value over the middle between two of their numbers now and then. */
+    /** A different rounding before 8 bits sometimes moves a value across the midpoint of two 8-bit numbers. */
     private static final double EIGHT_BITS_TOLERANCE = 2e-2;
 
     private static final Activation SWIGLU = new Activation.Plain(Mlp.Activation.SILU);
@@ -45,7 +45,7 @@ public abstract class AbstractExpertTest extends OneDevice {
         return device.expertOps().orElseThrow();
     }
 
-    /** How experts are chosen, by name: those of MODELS' families, and each trait of a router alone. */
+    /** Returns a router by name: those of the families in MODELS, and routers with one trait each. */
     private static Router router(String kind, int experts, int chosen) {
         Linear logits = Linear.of("router", experts, 1, false);
         Router softmax = Router.softmax(logits, chosen, true);
@@ -138,7 +138,7 @@ public abstract class AbstractExpertTest extends OneDevice {
                 .check(activation.toString(), 2);
     }
 
-    /** Weights and what they are multiplied by, rounded row by row as float64 then takes them. */
+    /** Weights and their inputs are rounded to 8 bits row by row; float64 takes the rounded values. */
     @ParameterizedTest
     @CsvSource({"1, 3, true", "2, 130, true", "1, 500, false"})
     void expertsInEightBits(int tracks, int tokens, boolean bias) {
@@ -148,7 +148,7 @@ public abstract class AbstractExpertTest extends OneDevice {
         it.check("in 8 bits", 2);
     }
 
-    /** Of equal ones those of lower numbers are taken, by all tokens: the other experts have none. */
+    /** Among equal logits all tokens choose the experts with the lowest numbers; the other experts get no tokens. */
     @ParameterizedTest
     @CsvSource({"softmax, 1", "softmax, 130", "softmax of the chosen, 33", "'sigmoid, corrected', 7"})
     void equalLogitsChooseTheFirstExperts(String kind, int tokens) {
@@ -163,7 +163,7 @@ public abstract class AbstractExpertTest extends OneDevice {
         it.check(kind, 3);
     }
 
-    /** The load at the end of a step that does this work. */
+    /** Returns the load at the end of a step that does this work. */
     private Load loadAfter(Runnable work) {
         stepIo.begin(batch(new int[1], new int[1], List.of(SampleRequest.likeliest())));
         work.run();
@@ -171,7 +171,7 @@ public abstract class AbstractExpertTest extends OneDevice {
         return experts().load();
     }
 
-    /** Largest and smallest numbers, and infinities where only their order counts, leave finite weights. */
+    /** The largest and smallest floats, and infinities where only the order matters, give finite weights. */
     @ParameterizedTest
     @CsvSource({
         "softmax",
@@ -199,7 +199,7 @@ public abstract class AbstractExpertTest extends OneDevice {
         it.check(kind, 2);
     }
 
-    /** Its own output is what it is; those of its neighbours are as they are without it. */
+    /** A token with NaN or infinite logits does not change the outputs of other tokens; its own output is not checked. */
     @Test
     void aTokenOfNoNumbersSpoilsNoOther() {
         for (String kind : List.of("softmax", "softmax of the chosen", "sigmoid, corrected, in groups")) {
@@ -217,7 +217,7 @@ public abstract class AbstractExpertTest extends OneDevice {
         }
     }
 
-    /** To the bit: alone, or gathered with whoever chose the same experts. */
+    /** Results agree to the bit whether a token is alone or gathered with others that chose the same experts. */
     @ParameterizedTest
     @CsvSource({"45, 33", "136, 72"})
     void aTokensResultDoesNotDependOnTheOthers(int hidden, int width) {
@@ -244,7 +244,7 @@ public abstract class AbstractExpertTest extends OneDevice {
         closeness.check("gate", expected, device.read(inOut), cols);
     }
 
-    /** One mixture: its values, what a rank makes of it, and what float64 does. */
+    /** One mixture: its values, a rank's computation of it, and the computation in float64. */
     private final class Case {
         private final Router router;
         private final int tracks;
@@ -266,7 +266,7 @@ public abstract class AbstractExpertTest extends OneDevice {
 
         private WeightFormat format = WeightFormat.PLAIN;
 
-        /** What {@link #run}'s output became when it was added to itself. */
+        /** The output of {@link #run} after it was added to itself. */
         private float[] added;
 
         Case(
@@ -297,7 +297,7 @@ public abstract class AbstractExpertTest extends OneDevice {
             this.downBias = bias ? noise.normal(tracks * count * hidden) : new float[tracks * count * hidden];
         }
 
-        /** The same of one token of the first track. */
+        /** Returns the case with only one token of the first track. */
         Case only(int token) {
             Case one = new Case(router, 1, 1, hidden, width, bias, activation, upRows > width);
             System.arraycopy(x, token * hidden, one.x, 0, hidden);
@@ -309,7 +309,7 @@ public abstract class AbstractExpertTest extends OneDevice {
             return one;
         }
 
-        /** A rank with {@code here} experts from {@code first} on. */
+        /** Returns the output of a rank that has {@code here} experts from {@code first} on. */
         float[] run(int first, int here) {
             ExpertOps experts = experts();
             Tensor logitsOf = device.logits("router logits", tracks, tokens, count);
@@ -398,7 +398,7 @@ public abstract class AbstractExpertTest extends OneDevice {
             return format == WeightFormat.FP8 ? Formulas.wide(rounded(narrow, row.length)) : row;
         }
 
-        /** Rows in 8 bits, or as they are. */
+        /** Returns rows rounded to 8 bits where the format asks for it, else unchanged. */
         private float[] rounded(float[] rows, int cols) {
             if (format == WeightFormat.PLAIN) {
                 return rows;

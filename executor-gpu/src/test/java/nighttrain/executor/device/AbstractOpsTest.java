@@ -18,11 +18,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Every verb but attention and samples against float64: odd sizes, random inputs, poisoned outputs. */
+/** Compares every operation but attention and sampling with float64: odd sizes, random inputs, poisoned outputs. */
 public abstract class AbstractOpsTest extends OneDevice {
     private static final float EPSILON = 1e-5f;
 
-    /** Rounding an output to bf16 is off by 0.11 % in the mean; 0.2 % is what a product in 8 bits may add. */
+    /** Rounding an output to bf16 gives a mean error of 0.11 %; a matmul in 8 bits may add 0.2 %. */
     private static final double FP8_TOLERANCE = 3e-3;
 
     protected AbstractOpsTest(TestBackend backend) {
@@ -96,7 +96,7 @@ public abstract class AbstractOpsTest extends OneDevice {
                 .isEqualTo(device.read(plain));
     }
 
-    /** What stands beside the columns stays; neither widths nor places need be multiples of a vector. */
+    /** Other columns stay unchanged; neither widths nor offsets need be multiples of a vector. */
     @ParameterizedTest
     @CsvSource({"1,1,8,24,8", "2,7,0,32,24", "1,33,16,64,48", "3,5,13,61,8", "1,3,4096,2048,2048", "2,130,8,45,3"})
     void normColumnsNormsThemInPlace(int tracks, int rows, int first, int count, int behind) {
@@ -170,7 +170,7 @@ public abstract class AbstractOpsTest extends OneDevice {
         }
     }
 
-    /** Against float64 on the quantised values; one row is of zeros, one has a value a thousand times as large as the others. */
+    /** Compares with float64 on the quantised values; one row is all zeros, one has a value a thousand times as large as the others. */
     @ParameterizedTest
     @CsvSource({
         "1,1,16,16",
@@ -221,7 +221,7 @@ public abstract class AbstractOpsTest extends OneDevice {
         }
     }
 
-    /** What a norm or SwiGLU writes is rounded to 8 bits for the layer that comes next, and again where it was changed before. */
+    /** A norm or SwiGLU rounds its output to 8 bits for the next layer; the output is rounded again if it was changed in between. */
     @ParameterizedTest
     @CsvSource({"1,7,64,false", "3,33,48,true", "1,3,4096,false", "1,130,1024,false", "2,600,64,false"})
     void layersInEightBitsTakeWhatWasWrittenLast(int tracks, int rows, int cols, boolean layer) {
@@ -276,7 +276,7 @@ public abstract class AbstractOpsTest extends OneDevice {
         }
     }
 
-    /** Every row in e4m3 times the scale that makes its largest magnitude 448, in fp32 as devices do it. */
+    /** Returns every row rounded to e4m3, with a scale that makes its largest magnitude 448, computed in fp32 as on devices. */
     private static float[] quantized(float[] values, int cols) {
         float[] rounded = new float[values.length];
         for (int from = 0; from < values.length; from += cols) {
@@ -328,8 +328,8 @@ public abstract class AbstractOpsTest extends OneDevice {
     }
 
     /**
-     * For up to 8 rows a GPU has a kernel for both, from 1,024 on Hopper has; of the last three cases in one a block has several tiles, and uses its
-     * stages again, and in two tiles are wider.
+     * GPUs have a fused kernel for up to 8 rows, Hopper also for 1,024 rows and more. Of the last three cases, one gives a block several tiles,
+     * so that it reuses its stages, and two have wider tiles.
      */
     @ParameterizedTest
     @CsvSource({
@@ -354,7 +354,7 @@ public abstract class AbstractOpsTest extends OneDevice {
         closeness.check("linearSiluMul", Formulas.siluMul(gateUp, cols), device.read(out), cols);
     }
 
-    /** Rows that are slow to read are still missing when the matrix is made. */
+    /** The rows are slow to read, so some are still missing when the matrix is created. */
     @ParameterizedTest
     @EnumSource(WeightFormat.class)
     void aLoadReturnsWhenAllWeightsAreThereAndItsStepsComputeNothing(WeightFormat format) {
@@ -418,7 +418,7 @@ public abstract class AbstractOpsTest extends OneDevice {
         }
     }
 
-    /** A buffer of many rows serves a smaller step: what lies behind the rows of the step, here NaN, does not count. */
+    /** A buffer of many rows serves a smaller step: the rows after those of the step, here NaN, do not matter. */
     @ParameterizedTest
     @CsvSource({"1,1", "3,16", "2,33"})
     void viewsServeSmallerSteps(int tracks, int rows) {

@@ -24,8 +24,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What recurrent mixers need, against float64 over whole texts: the device gets them in pieces, in mixed steps, and in slots that others
- * have left full of NaN.
+ * Compares the operations of recurrent mixers with float64 over whole texts. The device gets the texts in chunks, in mixed steps, and in slots
+ * that earlier sequences have left full of NaN.
  */
 public abstract class AbstractRecurrentOpsTest extends OneDevice {
     private static final float EPSILON = 1e-5f;
@@ -36,7 +36,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         super(backend);
     }
 
-    /** A state in bf16 is rounded again and again, to 0.1 % in the mean. */
+    /** Allows more error for states in bf16, which are rounded repeatedly with a mean error of 0.1 %. */
     private Closeness closeness(StateFormat format) {
         return format == StateFormat.FP32 ? closeness : new Closeness(2e-2, noise.seed);
     }
@@ -45,9 +45,9 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         return device.recurrentOps().orElseThrow();
     }
 
-    /** Of the text of every sequence, how much a step takes: nothing, a token or a piece. */
+    /** The tokens {@code from .. to - 1} of every sequence's text that a step takes: none, one or a chunk. */
     private record Pieces(int[] from, int[] to) {
-        /** In order, until the texts end. */
+        /** Returns random steps that take the texts in order until they end. */
         static List<Pieces> of(Noise noise, int... lengths) {
             List<Pieces> steps = new ArrayList<>();
             int[] done = new int[lengths.length];
@@ -63,7 +63,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
             return steps;
         }
 
-        /** The last of three in pieces as long as a step takes, the others beside its first. */
+        /** Returns steps for three texts: the last in chunks as long as a step allows, the others whole in the first step. */
         static List<Pieces> ofLongText(int... lengths) {
             int[] done = {lengths[0], lengths[1], 1_000};
             List<Pieces> steps = new ArrayList<>(List.of(new Pieces(new int[3], done)));
@@ -97,7 +97,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
                     List.of());
         }
 
-        /** The rows of these tokens in a tensor of all texts, one after the other. */
+        /** Returns the rows of these tokens in a tensor that holds all texts one after the other. */
         int[] rows(int... lengths) {
             int[] firsts = new int[lengths.length];
             for (int s = 1; s < lengths.length; s++) {
@@ -129,7 +129,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         void run(Tensor out, Tensor ofStep, int[] rows);
     }
 
-    /** What comes of {@code x [tracks, all tokens, cols]}, step by step. */
+    /** Returns the outputs for {@code x [tracks, all tokens, cols]}, computed step by step. */
     private float[] inPieces(List<Pieces> steps, int[] lengths, int tracks, float[] x, int outCols, StepWork work) {
         int all = IntStream.of(lengths).sum();
         int cols = x.length / tracks / all;
@@ -144,7 +144,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         return actual;
     }
 
-    /** Fills every slot that the test uses. */
+    /** Runs {@code operation} on NaN, so that every slot the test uses holds NaN. */
     private void leaveNaN(Consumer<Tensor> operation, int tracks, int cols) {
         Pieces longest = new Pieces(new int[SLOTS.length], new int[] {9, 9, 9});
         stepIo.begin(longest.batch());
@@ -164,7 +164,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
     void convolutionsSeeTheTokensBefore(int tracks, int channels, int width, boolean biased, int beside) {
         int[] lengths = {1, 70, 131};
         int all = IntStream.of(lengths).sum();
-        int cols = channels + beside; // what stands beside stays
+        int cols = channels + beside; // the columns beside stay unchanged
         float[] x = noise.normal(tracks * all * cols);
         float[] weights = noise.normal(tracks * width * channels);
         float[] bias = noise.normal(tracks * channels);
@@ -203,8 +203,8 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
     }
 
     /**
-     * Gates wide open and shut: {@code a} of up to 40 standard deviations. Keys are as long as queries and values, which states must
-     * not outgrow.
+     * Gates range from wide open to shut: {@code a} has a standard deviation of up to 40. Keys are as long as queries and values; states must
+     * still not outgrow them.
      */
     @ParameterizedTest
     @CsvSource({
@@ -301,7 +301,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         }
     }
 
-    /** As the paper has it, over tokens {@code first .. first + length - 1} of all tracks' texts. */
+    /** Computes the paper's recurrence over tokens {@code first .. first + length - 1} of all tracks' texts. */
     private static void recurrence(
             double[] out,
             float[] qkv,
@@ -341,8 +341,8 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
     }
 
     /**
-     * Steps are clamped where the bounds say so; decays reach 0 and 1. Shapes that fit tiles of tensor cores, and such that do not: by their
-     * heads' width, by their states, by their rows.
+     * Steps are clamped to their bounds; decays reach 0 and 1. Some shapes fit the tiles of tensor cores; others do not because of their head
+     * width, their state size or their rows.
      */
     @ParameterizedTest
     @CsvSource({
@@ -434,7 +434,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         }
     }
 
-    /** As the paper has it, over tokens {@code first .. first + length - 1} of all tracks' texts. */
+    /** Computes the paper's recurrence over tokens {@code first .. first + length - 1} of all tracks' texts. */
     private static void scan(
             double[] out,
             float[] projected,
@@ -467,8 +467,8 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
     }
 
     /**
-     * Rows that stay and rows that go, all at once where {@code a} is 1e30 long; decays that are bounded, and none. Values wider than a block,
-     * such as no vector divides, and shapes that fit tiles of tensor cores and such that do not.
+     * Some rows of a state are kept, others decay, at once where {@code a} reaches 1e30; decays are bounded or not. Values may be wider than a
+     * block or not divisible by a vector; shapes may fit the tiles of tensor cores or not.
      */
     @ParameterizedTest
     @CsvSource({
@@ -491,7 +491,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         linear(shape, tracks, spread, lengths, Pieces.of(noise, lengths), StateFormat.values());
     }
 
-    /** Steps of one text's only tokens, of another's chunks of that many and of a third's latest token, in turn. */
+    /** Three steps take 1, 1, 1 tokens of the first text, {@code cut, cut, 0} of the second, and {@code 64, 1, cut} of the third. */
     @ParameterizedTest
     @ValueSource(ints = {15, 16, 17, 63, 64, 65, 127, 128, 129})
     void linearAttentionIsCutAnywhere(int cut) {
@@ -561,7 +561,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         }
     }
 
-    /** As the paper has it, over tokens {@code first .. first + length - 1} of all tracks' texts. */
+    /** Computes the paper's recurrence over tokens {@code first .. first + length - 1} of all tracks' texts. */
     private static void linear(
             double[] out, float[] qkv, float[] decays, LinearShape shape, int head, int first, int length, int cols) {
         double[][] state = new double[shape.keyDim()][shape.valueDim()];
@@ -595,12 +595,12 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         return unit;
     }
 
-    /** A copy of a copy goes on as its state would have gone on, in every layer; odd widths, and more copies than a launch takes. */
+    /** A copy of a copy continues as the original state would, in every layer; widths are odd, and there are more copies than one launch takes. */
     @ParameterizedTest
     @CsvSource({"1,1,7", "2,3,8", "1,33,1030", "3,70,24"})
     void copiesGoOnAsTheirStates(int tracks, int count, int channels) {
         for (StateFormat format : StateFormat.values()) {
-            try (Device own = backend.open(1).get(0)) { // all states of a device are copied
+            try (Device own = backend.open(1).get(0)) { // a copy affects all states of a device
                 RecurrentOps recurrent = own.recurrentOps().orElseThrow();
                 Tensor weights = own.constant("weights", tracks, 4, channels, noise.normal(tracks * 4 * channels));
                 List<Layer> layers = IntStream.range(0, 3)
@@ -629,9 +629,9 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         }
     }
 
-    /** A layer that keeps the latest tokens. */
+    /** A layer whose state is the latest tokens. */
     private record Layer(Device device, Convolution convolution, States latest) {
-        /** What comes of tokens {@code x} of the sequence in {@code slot}, from {@code position} on. */
+        /** Returns the outputs for tokens {@code x} of the sequence in {@code slot}, from {@code position} on. */
         float[] run(float[] x, int position, int slot) {
             Tensor weights = convolution.weights();
             int tokens = x.length / weights.tracks() / weights.cols();
@@ -694,7 +694,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         closeness.check("gateAndNorm", grouped, device.read(inOut), cols);
     }
 
-    /** As of two ranks, one of which is not here: {@code x} is the second of three groups in part, whose other columns add {@code elsewhere}. */
+    /** Simulates one of two ranks: {@code x} is half of the second of three groups; the other half's squares add {@code elsewhere}. */
     @ParameterizedTest
     @CsvSource({"1,1,8", "2,7,24", "1,33,305", "1,130,2048", "2,5,4096"})
     void aGroupInPartIsNormedByTheSquaresOfAll(int tracks, int rows, int cols) {

@@ -14,7 +14,7 @@ import nighttrain.executor.step.SampledToken.LogitFault;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Rows of logits that are not finite: they have no token, say why, and leave the other rows alone. */
+/** Tests rows of logits that are not finite: they get no token but a reason, and do not affect other rows. */
 public abstract class AbstractSampleFaultsTest extends SamplingDevice {
     private static final float NEGATIVE_NAN = Float.intBitsToFloat(0xffc00001);
     private static final float LARGEST_NAN = Float.intBitsToFloat(0x7fffffff);
@@ -49,7 +49,7 @@ public abstract class AbstractSampleFaultsTest extends SamplingDevice {
         }
     }
 
-    /** One of each fault at the ends, in the middle, with others beside it. */
+    /** Returns rows with each fault at the ends, in the middle and at random, in all places, and combined with others. */
     private List<Row> bad(int vocabulary) {
         List<Row> bad = new ArrayList<>();
         for (int at : new int[] {0, vocabulary / 2, vocabulary - 1, noise.below(vocabulary)}) {
@@ -77,7 +77,7 @@ public abstract class AbstractSampleFaultsTest extends SamplingDevice {
         return bad;
     }
 
-    /** Greedy and sampled, with filters, penalties and log-probabilities, and given tokens, in turn. */
+    /** Returns requests of different kinds in turn: greedy and sampled, with filters, penalties, log-probabilities and given tokens. */
     private SampleRequest sample(int i, int vocabulary) {
         SamplingParams sampling = SamplingParams.greedy(1)
                 .withTemperature(i % 2)
@@ -88,7 +88,7 @@ public abstract class AbstractSampleFaultsTest extends SamplingDevice {
         return new SampleRequest(sampling, i, noise.tokens(9, vocabulary), 4, 9, given);
     }
 
-    /** A penalty multiplies a finite logit past the largest float. */
+    /** A penalty can multiply a finite logit beyond the largest float. */
     @ParameterizedTest
     @ValueSource(doubles = {0, 1})
     void aPenaltyMayNotMakeAnInfinity(double temperature) {

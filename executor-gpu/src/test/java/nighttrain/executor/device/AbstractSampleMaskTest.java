@@ -27,13 +27,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Samples of rows under constraints against masks that are made token by token. */
+/** Compares samples of rows under constraints with masks computed token by token. */
 public abstract class AbstractSampleMaskTest extends SamplingDevice {
     protected AbstractSampleMaskTest(TestBackend backend) {
         super(backend);
     }
 
-    /** A constraint, where a text is in it, and how its next token is sampled. */
+    /** A constraint, the state of a text in it, and how its next token is sampled. */
     private record Masked(Dfa dfa, TokenAutomaton automaton, int state, int remaining, SamplingParams sampling) {
         SampleRequest request(long seed, int[] history, boolean logprobsBefore) {
             TokenConstraint constraint = new TokenConstraint(automaton, logprobsBefore);
@@ -47,7 +47,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
                     Optional.of(new SampleMask(constraint, state, remaining)));
         }
 
-        /** The logits of the tokens that may come. */
+        /** Returns the logits with those of tokens that are not allowed set to -inf. */
         double[] left(double[] logits) {
             double[] left = logits.clone();
             for (int token = 0; token < left.length; token++) {
@@ -69,14 +69,14 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
                 .withIgnoreEos(ignoreEos);
     }
 
-    /** In states from which an accepting one can be reached with what remains. */
+    /** Returns rows in random states from which the remaining tokens suffice to reach an accepting state. */
     private List<Masked> masked(int count, int tokens, List<SamplingParams> samplings) {
         Random random = new Random(noise.seed);
         List<Masked> masked = new ArrayList<>();
         Dfa dfa = null;
         TokenAutomaton automaton = null;
         for (int i = 0; masked.size() < count; i++) {
-            if (i % 3 == 0) { // several rows of each
+            if (i % 3 == 0) { // several rows for each automaton
                 dfa = Dfa.random(random, 2 + random.nextInt(8), tokens, random.nextInt(tokens));
                 automaton = dfa.automaton();
             }
@@ -90,7 +90,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         return masked;
     }
 
-    /** Models pad their vocabulary: its last tokens are none of the tokenizer's. */
+    /** Models pad their vocabulary: its last tokens are not in the tokenizer. */
     @ParameterizedTest
     @CsvSource({"61, 61", "64, 50", "1000, 1000", "1003, 900", "3000, 2900"})
     void onlyTokensThatMayComeAreSampled(int vocabulary, int tokens) {
@@ -174,7 +174,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         }
     }
 
-    /** More classes than 16 bits number. */
+    /** There are more classes than 16 bits can number. */
     @Test
     void classesMayBeMany() {
         int tokens = 66_000;
@@ -193,7 +193,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
             samples.add(new SampleRequest(
                     sampling(i % 2, 0, 1, 1, -1, i % 3 > 0), i, new int[] {0}, 1, 1, SampleRequest.NONE, mask));
             float[] row = noise.logits(66_100);
-            row[i % 3 < 2 ? 65_999 : allowed[i % 4]] = 60; // the end token, where end tokens count
+            row[i % 3 < 2 ? 65_999 : allowed[i % 4]] = 60; // the end token, unless it is ignored
             rows.add(row);
         }
         int[] sampled = tokens(sample(samples, rows));
@@ -206,7 +206,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         }
     }
 
-    /** NaN is found wherever it is; a row whose allowed tokens are all impossible has none. */
+    /** NaN is found at any token; a row whose allowed tokens all have logit -inf gets no token. */
     @Test
     void faultsAreFoundUnderAMask() {
         Dfa dfa = Dfa.lengths(100, 10, 20, 3, 5, 99);
@@ -233,7 +233,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         }
     }
 
-    /** To the bit, log-probabilities included. */
+    /** Results agree to the bit, log-probabilities included. */
     @Test
     void rowsWithoutAConstraintAreTheSameBesideOthers() {
         List<Masked> masked = masked(20, 900, List.of(sampling(1, 0, 1, 1, 5, false), sampling(0, 0, 1, 1, -1, false)));
@@ -258,7 +258,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         }
     }
 
-    /** Where the device runs ahead: states that follow from tokens which no host has seen yet, over several steps. */
+    /** Where the device runs ahead, states follow over several steps from tokens that the host has not received yet. */
     @Test
     void statesAdvanceOnTheDevice() {
         assumeThat(device.stepsAhead()).isPositive();
@@ -313,7 +313,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         return new Masked(masked.dfa(), masked.automaton(), state, remaining, masked.sampling());
     }
 
-    /** Sequences change places from step to step. */
+    /** Returns the row of a sequence; sequences change rows from step to step. */
     private static int rowOf(int sequence, int step, int count) {
         return step % 2 == 0 ? sequence : count - 1 - sequence;
     }

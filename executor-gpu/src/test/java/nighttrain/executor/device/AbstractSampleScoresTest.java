@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What depends on the tokens so far, and what is told of the tokens sampled. */
+/** Tests penalties, which depend on the tokens so far, and log-probabilities of sampled tokens. */
 public abstract class AbstractSampleScoresTest extends SamplingDevice {
     protected AbstractSampleScoresTest(TestBackend backend) {
         super(backend);
@@ -25,8 +25,8 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
 
     @Test
     void penaltiesFollowTheirDefinitions() {
-        // Prompt 2, output 5 5: repetition halves 3 and 2.5, .1 + 2 x .3 comes off token 5: token 3, at 2, is
-        // likeliest.
+        // Prompt 2, output 5 5: repetition halves 3 and 2.5, and token 5 loses .1 + 2 x .3: token 3, at 2, is most
+        // likely.
         SamplingParams greedy = SamplingParams.greedy(1).with(new Penalties(2, 0.1, 0.3));
         SampleRequest small = new SampleRequest(greedy, 1, new int[] {2, 5, 5, 0}, 1, 3, SampleRequest.NONE);
         assertThat(tokens(sample(List.of(small), List.of(LOGITS)))).containsExactly(3);
@@ -67,7 +67,7 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
                     .with(new Penalties(1.5, 0.5, 0))
                     .withLogprobs(new int[] {0, 2, 20}[i % 3]);
             rows.add(noise.logits(vocabulary));
-            history[3] = SampleReference.ranked(Formulas.wide(rows.get(i)))[0]; // so that the likeliest is penalised
+            history[3] = SampleReference.ranked(Formulas.wide(rows.get(i)))[0]; // penalises the most likely token
             samples.add(new SampleRequest(
                     sampling, i, history, 2, 20, i % 4 == 3 ? noise.below(vocabulary) : SampleRequest.NONE));
         }
@@ -99,7 +99,7 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
         }
     }
 
-    /** Where one token has all of the probability, the logarithm of the sum is exactly 0. */
+    /** If one token has all of the probability, the logarithm of the sum is exactly 0. */
     @Test
     void aGivenTokenIsScoredEvenWhereTheSumIsOne() {
         float[] certain = {0f, -200f, -300f};

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Samples of many rows at once against the definitions of their settings. */
+/** Compares samples of many rows at once with the definitions of their settings. */
 public abstract class AbstractSampleTest extends SamplingDevice {
     protected AbstractSampleTest(TestBackend backend) {
         super(backend);
@@ -63,7 +63,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         }
     }
 
-    /** Without filters the uniform number falls between the cumulated probabilities before and after the token. */
+    /** Without filters the uniform number lies between the cumulative probabilities before and after the token. */
     @ParameterizedTest
     @CsvSource({"6,1", "1000,0.7", "1000,1.5", "50257,1"})
     void samplesInvertTheCumulatedDistribution(int vocabulary, double temperature) {
@@ -81,17 +81,17 @@ public abstract class AbstractSampleTest extends SamplingDevice {
     @Test
     void filtersKeepWhatTheyShould() {
         assertThat(seen(sampling(5, 2, 1, 0))).containsExactly(2, 5);
-        // Softmax of LOGITS: token 2 .477, 5 .289, 3 .175, 1 .065 ...: .9 is reached with the third.
+        // Softmax of LOGITS: token 2 .477, 5 .289, 3 .175, 1 .065 ...: the third token reaches .9.
         assertThat(seen(sampling(1, 0, 0.9, 0))).containsExactly(2, 3, 5);
         assertThat(seen(sampling(1, 0, 0.01, 0))).containsExactly(2);
-        // e^(2-3) = .368 of the likeliest, e^(1-3) = .135.
+        // Relative to the most likely token: e^(2-3) = .368, e^(1-3) = .135.
         assertThat(seen(sampling(1, 0, 1, 0.2))).containsExactly(2, 3, 5);
         assertThat(seen(sampling(1, 0, 1, 1))).containsExactly(2);
         assertThat(seen(sampling(1, 3, 0.7, 0))).containsExactly(2, 5);
         assertThat(seen(sampling(1, 6, 1, 0))).hasSize(6);
     }
 
-    /** Of equals at the k-th place the lower ids stay. */
+    /** Among equal logits at the k-th place the lower ids are kept. */
     @ParameterizedTest
     @CsvSource({"6,3", "1000,41", "50257,700"})
     void topKKeepsExactlyKOfEquals(int vocabulary, int topK) {
@@ -126,7 +126,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         SamplingParams sampling = sampling(temperature, topK, topP, minP);
         float[] row = noise.logits(vocabulary);
         while (!kept(row, sampling, CUMULATED).equals(kept(row, sampling, -CUMULATED))) {
-            row = noise.logits(vocabulary); // none with a token at a bound, which may be kept or not
+            row = noise.logits(vocabulary); // no token may lie at a bound, where it could be kept or not
         }
         double[] probabilities = SampleReference.softmax(Formulas.wide(row), temperature);
         List<SampleRequest> samples = LongStream.range(0, vocabulary > 1_000 ? 50 : 300)
@@ -153,7 +153,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         return SampleReference.kept(Formulas.wide(row), sampling, slack);
     }
 
-    /** Four of each logit, eight of them likeliest: cut-offs fall between equals, of which the lower ids stay. */
+    /** Eight tokens share the largest logit, four each of the next two: cut-offs fall between equal tokens, of which the lower ids are kept. */
     @ParameterizedTest
     @CsvSource({
         "5,1,0",
@@ -230,7 +230,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         }
     }
 
-    /** Extreme settings leave the likeliest token, never none. */
+    /** Extreme settings leave the most likely token, never none. */
     @ParameterizedTest
     @CsvSource({"1e-300,0,1,0", "1e-45,5,0.5,0.1", "1,0,1e-300,0", "1,0,1e-14,1", "100,1,1e-300,1"})
     void extremeSettingsLeaveTheLikeliest(double temperature, int topK, double topP, double minP) {
@@ -242,7 +242,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         assertThat(tokens(sample(samples, copies(row, 100)))).containsOnly(likeliest);
     }
 
-    /** Tokens of -inf are never sampled, however few others there are. */
+    /** Tokens with logit -inf are never sampled, however few others there are. */
     @Test
     void tokensOfMinusInfinityAreNotSampled() {
         float[] row = new float[1_000];
@@ -277,7 +277,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         assertThat(shifted).isEqualTo(together.subList(3, 20));
     }
 
-    /** Every kind of setting in turn. */
+    /** Returns settings of every kind in turn. */
     private static SamplingParams mixed(int i) {
         return SamplingParams.greedy(1)
                 .withTemperature(i % 5 == 0 ? 0 : 0.5 + i % 3)

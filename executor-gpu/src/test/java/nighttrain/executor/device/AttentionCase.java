@@ -15,13 +15,13 @@ import nighttrain.executor.step.Batch.Copies;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.io.spec.KvFormat;
 
-/** One step of random sequences, whose earlier tokens are in the cache already, on shuffled pages that hold NaN elsewhere. */
+/** One attention step of random sequences. Their earlier tokens are already in the cache, on shuffled pages that hold NaN elsewhere. */
 final class AttentionCase {
     private static final int POSITIONS = 512;
 
     /**
-     * {@code rotated}: dimensions of a head that turn; {@code norms}: whether heads are normed; {@code scaled}: whether queries grow; {@code sinks}:
-     * whether heads have sinks; {@code format}: of keys and values.
+     * {@code rotated}: rotated dimensions of a head; {@code norms}: whether heads are normed; {@code scaled}: whether queries have a scale by
+     * position; {@code sinks}: whether heads have sinks; {@code format}: format of keys and values.
      */
     record Heads(
             int tracks,
@@ -56,10 +56,10 @@ final class AttentionCase {
     }
 
     /**
-     * Tokens of one sequence that are in the cache before the step, and its tokens in the step.
+     * The tokens of one sequence: those in the cache before the step, and those in the step.
      *
-     * @param source an earlier sequence that has the same tokens before those of the step: full pages are shared, and the others are copied
-     *     from the tokens that it has in the step; or {@link #ALONE}
+     * @param source an earlier sequence with the same cached tokens, or {@link #ALONE}: full pages are shared, and the remaining tokens are copied
+     *     from that sequence's tokens in the step
      */
     record Part(int cached, int count, int source) {
         static final int ALONE = -1;
@@ -68,7 +68,7 @@ final class AttentionCase {
             this(cached, count, ALONE);
         }
 
-        /** Where its copies begin. */
+        /** Returns the position where copied tokens begin. */
         int shared() {
             return cached / TestBackend.PAGE_TOKENS * TestBackend.PAGE_TOKENS;
         }
@@ -77,7 +77,7 @@ final class AttentionCase {
             return source != ALONE;
         }
 
-        /** Whether the step before may have sampled its token. */
+        /** Returns whether the previous step may have sampled this sequence's token. */
         boolean continues() {
             return cached > 0 && count == 1 && !copies();
         }
@@ -91,11 +91,11 @@ final class AttentionCase {
     private final Heads heads;
     private final AttentionShape shape;
     private final List<Part> parts;
-    /** Of layers: 0, or 1 beside another. */
+    /** The group of layers: 0, or 1 for layers with a window. */
     private final int group;
 
     private final int[][] pageTables;
-    /** Columns of an output gate behind queries, keys and values: of half the cases. */
+    /** Columns of an output gate after queries, keys and values; 0 in half the cases. */
     private final int gateCols;
 
     private final int pages;
@@ -106,7 +106,7 @@ final class AttentionCase {
     private final Rotation rotation;
     private final Optional<HeadNorms> norms;
     private final Optional<Tensor> sinks;
-    /** Where it changes nothing but what pages hold. */
+    /** An offset of stored keys; present only where it does not change the attention output. */
     private final Optional<Tensor> keyOffset;
 
     AttentionCase(OneDevice on, Heads heads, List<Part> parts) {
@@ -172,7 +172,7 @@ final class AttentionCase {
         norms = heads.norms() ? Optional.of(new HeadNorms(normOf(queryNorm), normOf(keyNorm))) : Optional.empty();
     }
 
-    /** Queries, keys and values; in 8 bits of sizes that differ from token to token. */
+    /** Returns queries, keys and values; for 8-bit formats their magnitudes differ from token to token. */
     private float[] input(int position) {
         float[] input = on.noise.normal(shape.qkvCols());
         if (heads.format().isBytes()) {
@@ -260,14 +260,14 @@ final class AttentionCase {
         closeness().check("attention", expected, on.device.read(out), shape.queryCols());
     }
 
-    /** Of two codes of 8 bits a key just between them may become either in fp32. */
+    /** Returns a wider tolerance for 8-bit formats: in fp32 a key just between two codes may become either. */
     private Closeness closeness() {
         return heads.format().isBytes()
                 ? new Closeness(Math.max(on.backend.tolerance(), 1e-3), on.noise.seed)
                 : on.closeness;
     }
 
-    /** What no token of the step sees is another sequence's by now, and holds NaN; or the page table does not say where it was. */
+    /** Releases pages that no token of the step sees: they hold NaN, as if reused, and the page table has invalid entries for them. */
     private void giveBackUnseen() {
         for (int s = 0; s < parts.size(); s++) {
             int unseen = shape.firstVisible(parts.get(s).cached) / TestBackend.PAGE_TOKENS;
@@ -278,7 +278,7 @@ final class AttentionCase {
         }
     }
 
-    /** Fills every slot with NaN, which must not matter where no token of the sequence is. */
+    /** Fills all pages with NaN, which must not matter at positions without a token of the sequence. */
     private void poisonPages() {
         poison(IntStream.range(0, pages).toArray());
     }
@@ -293,7 +293,7 @@ final class AttentionCase {
         }
     }
 
-    /** Rotates and stores the inputs of a step and returns them; those without tokens are not in it. */
+    /** Rotates and stores the inputs of a step and returns them. Sequences without tokens are not in the step. */
     private Tensor store(List<Part> step) {
         List<Integer> there = IntStream.range(0, step.size())
                 .filter(s -> step.get(s).count > 0)
@@ -337,7 +337,7 @@ final class AttentionCase {
                 .toArray(int[][][]::new);
         int[] slots = new int[tables.length];
         int[] tokens = new int[positions.length];
-        for (int s = 0; s < step.size(); s += 2) { // others' tokens are known
+        for (int s = 0; s < step.size(); s += 2) { // the tokens of other sequences are known
             tokens[starts[s]] = step.get(s).continues() ? Batch.sampledBefore(0) : 0;
         }
         return new Batch(

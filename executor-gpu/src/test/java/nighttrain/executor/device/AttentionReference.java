@@ -6,16 +6,16 @@ import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.io.spec.KvFormat;
 
 /**
- * Norms per head, rotation and attention of one track of one sequence, textbook fashion in float64.
+ * Computes head norms, rotary embedding and attention of one track of one sequence from their equations, in float64.
  *
  * @param inputs queries, keys and values side by side, {@code [positions][qkvCols]}
  * @param cos {@code [position * half + i]}
- * @param half pairs of dimensions that turn
+ * @param half rotated pairs of dimensions
  * @param queryScale factor of queries by position; absent: 1
  * @param queryNorm weights over {@code headDim}; absent: no norms
- * @param sinks a score of every query head that has no value; absent: none
- * @param keyOffset what keys are stored less, {@code [kvCols]}
- * @param format of keys and values
+ * @param sinks an attention score for every query head that has no value; absent: none
+ * @param keyOffset offset subtracted from keys before they are stored, {@code [kvCols]}
+ * @param format format of keys and values
  */
 record AttentionReference(
         float[][] inputs,
@@ -31,7 +31,7 @@ record AttentionReference(
         KvFormat format) {
     static final float EPSILON = 1e-6f;
 
-    /** The query heads at {@code position}, ready to be multiplied with keys. */
+    /** Returns the query heads at {@code position}, ready to be multiplied with keys. */
     double[] queries(int position) {
         double[] queries = new double[shape.queryCols()];
         for (int head = 0; head < shape.heads(); head++) {
@@ -65,7 +65,7 @@ record AttentionReference(
         return x;
     }
 
-    /** The mixed values at every position from {@code from} on, {@code [positions - from][queryCols]}. */
+    /** Returns the attention outputs at every position from {@code from} on, {@code [positions - from][queryCols]}. */
     double[][] outputs(int from) {
         double[][] out = new double[inputs.length - from][shape.queryCols()];
         for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
@@ -84,7 +84,7 @@ record AttentionReference(
         return out;
     }
 
-    /** Of pages of integers: times a Hadamard matrix of the largest power of two, over its root. */
+    /** For integer pages, multiplies by a Hadamard matrix over the root of its size, the largest power of two that divides the length. */
     private double[] mixed(double[] x) {
         int size = format == KvFormat.INT8 ? Integer.lowestOneBit(x.length) : 1;
         double[] mixed = new double[x.length];
@@ -96,7 +96,7 @@ record AttentionReference(
         return mixed;
     }
 
-    /** A key or a value as pages keep it: e4m3 has 3 bits after the first, down to 2^-9, and numbers are 448, or integers 127, at most. */
+    /** Rounds a key or a value as pages store it: e4m3 has 3 mantissa bits, a least step of 2^-9 and a maximum of 448; integers go up to 127. */
     private double[] kept(double[] row) {
         if (format == KvFormat.PLAIN) {
             return row;

@@ -2,14 +2,14 @@ package nighttrain.executor.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-/** Compares what a device computed with float64, as a whole and row by row. */
+/** Compares a device's results with float64, as a whole and row by row. */
 final class Closeness {
-    /** One row of few numbers may be further off than all of them; a row in the wrong place is off by about 1. */
+    /** Tolerance factor of one row: few numbers may be further off than all of them; a row in the wrong place is off by about 1. */
     private static final double ROW_SLACK = 5;
 
     /**
-     * Of the mean row's length: terms of a shorter row cancel, and its error is that of the terms. Its error is measured against this length,
-     * within which a row in the wrong place is still far off.
+     * Share of the mean row's length; the error of a shorter row is measured against this length. The terms of such a row cancel, and its error
+     * is that of the terms. A row in the wrong place is still far off.
      */
     private static final double SHORT_ROW = 0.25;
 
@@ -21,7 +21,7 @@ final class Closeness {
         this.seed = seed;
     }
 
-    /** {@code |actual - expected| / |expected|} is within the tolerance, and nothing is NaN. */
+    /** Checks that {@code |actual - expected| / |expected|} is within the tolerance and that all values are finite. */
     void check(String what, double[] expected, float[] actual, int cols) {
         assertThat(actual).as("%s: values (seed %d)", what, seed).hasSize(expected.length);
         for (int i = 0; i < actual.length; i++) {
@@ -51,7 +51,7 @@ final class Closeness {
         return Math.sqrt(squares);
     }
 
-    /** Never 0. */
+    /** Returns the Euclidean length, but never 0. */
     private static double length(double[] values, int from, int to) {
         double squares = 0;
         for (int i = from; i < to; i++) {

@@ -2,7 +2,7 @@ package nighttrain.executor.device;
 
 import java.util.Optional;
 
-/** The verbs' equations, in float64. */
+/** The equations of the operations, in float64. */
 final class Formulas {
     private Formulas() {}
 
@@ -22,7 +22,7 @@ final class Formulas {
         return sum;
     }
 
-    /** {@code x [tracks, rows, cols]}, {@code weight [tracks, cols]}; with a bias LayerNorm, else RMSNorm. */
+    /** Computes LayerNorm if there is a bias, else RMSNorm; {@code x [tracks, rows, cols]}, {@code weight [tracks, cols]}. */
     static double[] norm(double[] x, int rows, int cols, float[] weight, Optional<float[]> bias, double epsilon) {
         double[] out = new double[x.length];
         for (int start = 0; start < x.length; start += cols) {

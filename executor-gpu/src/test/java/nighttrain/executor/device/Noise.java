@@ -6,8 +6,8 @@ import java.util.stream.IntStream;
 import nighttrain.io.checkpoint.Bfloat16;
 
 /**
- * Random inputs, all exact in bf16, so that every backend and the reference see the same numbers. They are the same in every run, so that
- * a build passes or fails for what it builds; {@code -Dnighttrain.seed=N} tries others.
+ * Random inputs. Those of {@link #normal} are exact in bf16, so that every backend and the reference see the same numbers. All are the same in
+ * every run, so that only a change of code changes the result of a build; {@code -Dnighttrain.seed=N} tries others.
  */
 public final class Noise {
     public final long seed = Long.getLong("nighttrain.seed", 1);
@@ -25,7 +25,7 @@ public final class Noise {
         return values;
     }
 
-    /** fp32 values that are not rounded, as logits are: no two of them alike. */
+    /** Returns fp32 values that are not rounded, as logits are not; equal values are very unlikely. */
     public float[] logits(int count) {
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {
@@ -42,7 +42,7 @@ public final class Noise {
         return random.ints(count, 0, vocabulary).toArray();
     }
 
-    /** {@code 0 .. count - 1} in some order. */
+    /** Returns {@code 0 .. count - 1} in random order. */
     public int[] shuffled(int count) {
         List<Integer> order =
                 new java.util.ArrayList<>(IntStream.range(0, count).boxed().toList());

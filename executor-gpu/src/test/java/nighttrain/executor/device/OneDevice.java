@@ -9,7 +9,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
 
-/** A device that the tests of a class share, with what they all need of it. */
+/** Base of tests that share one device per class, with helpers for it. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class OneDevice {
     final TestBackend backend;
@@ -48,7 +48,7 @@ abstract class OneDevice {
         return holding(poison, tracks, rows, cols);
     }
 
-    /** A step of one sequence that begins at position 0. */
+    /** Returns a step of one sequence that begins at position 0. */
     static Batch batch(int[] tokens, int[] outputRows, List<SampleRequest> samples) {
         return new Batch(
                 tokens,

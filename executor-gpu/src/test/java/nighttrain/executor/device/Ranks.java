@@ -6,11 +6,11 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 import nighttrain.executor.device.Communicator.PeerFailedException;
 
-/** Drives devices as a replica does: a thread for each rank, and a rank that fails closes its device. */
+/** Drives devices as a replica does: each rank has a thread, and a rank that fails closes its device. */
 public final class Ranks {
     private Ranks() {}
 
-    /** What {@code work} returns on every rank; where ranks fail, the cause is thrown, not its echoes on other ranks. */
+    /** Returns the results of {@code work} on every rank. If ranks fail, throws the original failure rather than its consequences on other ranks. */
     public static <T> List<T> onAll(List<Device> devices, Function<Device, T> work) {
         List<CompletableFuture<T>> results = start(devices, work);
         RuntimeException failure = null;

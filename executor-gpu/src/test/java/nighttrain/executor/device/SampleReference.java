@@ -11,11 +11,11 @@ import java.util.stream.IntStream;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.step.SampleRequest;
 
-/** What sampling from one row of logits should come to, in float64. */
+/** Computes in float64 what sampling from one row of logits must give. */
 final class SampleReference {
     private SampleReference() {}
 
-    /** As Hugging Face's processors: divided or multiplied where seen at all, lowered where in the output. */
+    /** Applies penalties as Hugging Face's processors do: divides or multiplies logits of all seen tokens, lowers those of output tokens. */
     static double[] penalised(float[] logits, SampleRequest sample) {
         double[] out = Formulas.wide(logits);
         Map<Integer, Integer> outputCounts = new HashMap<>();
@@ -47,7 +47,7 @@ final class SampleReference {
         return Arrays.stream(softmax(Formulas.wide(logits), 1)).map(Math::log).toArray();
     }
 
-    /** Token ids, likeliest first, the lower of equals first. */
+    /** Returns token ids, the most likely first; among equal values the lower id comes first. */
     static int[] ranked(double[] values) {
         return IntStream.range(0, values.length)
                 .boxed()
@@ -57,9 +57,9 @@ final class SampleReference {
     }
 
     /**
-     * The tokens that the filters keep, one after the other as transformers' warpers, each on the softmax of what is left: the k
-     * likeliest; the likeliest of these until their probabilities reach p; those at least min-p times as likely as the likeliest.
-     * Of equals the lower ids stay. {@code slack} widens the last two.
+     * Returns the tokens that the filters keep. They apply in turn, as transformers' warpers do, each on the softmax of the tokens left: the k
+     * most likely; the most likely of these until their probabilities reach p; those with at least min-p times the probability of the most
+     * likely token. Among equal tokens the lower ids are kept. {@code slack} widens the last two filters.
      */
     static Set<Integer> kept(double[] logits, SamplingParams sampling, double slack) {
         double[] left = logits.clone();

@@ -16,7 +16,7 @@ import nighttrain.executor.step.SampledToken;
 abstract class SamplingDevice extends OneDevice {
     static final float[] LOGITS = {0f, 1f, 3f, 2f, -1f, 2.5f};
 
-    /** Cumulated probabilities of fp32 weights are this close to those of float64. */
+    /** Largest difference of cumulative probabilities between fp32 and float64. */
     static final double CUMULATED = 1e-4;
 
     private final Map<Integer, Tensor> buffers = new HashMap<>();
@@ -48,7 +48,7 @@ abstract class SamplingDevice extends OneDevice {
         return sampled.stream().mapToInt(SampledToken::token).toArray();
     }
 
-    /** One step that samples from every row. */
+    /** Runs one step that samples from every row. */
     List<SampledToken> sample(List<SampleRequest> samples, List<float[]> rows) {
         int vocabulary = rows.get(0).length;
         float[] values = new float[rows.size() * vocabulary];

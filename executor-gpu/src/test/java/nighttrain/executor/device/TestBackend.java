@@ -2,9 +2,9 @@ package nighttrain.executor.device;
 
 import java.util.List;
 
-/** Where the abstract tests of the seam run. */
+/** The kind of device on which the abstract device tests run. */
 public interface TestBackend {
-    /** What the devices of {@link #open} are sized for. */
+    /** Most tokens in a step. {@link #open} sizes devices for this and the limits below. */
     int MAX_TOKENS = 1024;
 
     int MAX_SEQUENCES = 64;
@@ -12,15 +12,15 @@ public interface TestBackend {
     int PAGE_TOKENS = 16;
     int PAGES_PER_SEQUENCE = MAX_TOKENS / PAGE_TOKENS;
 
-    /** Longest sequence, over all steps. */
+    /** Most tokens of a sequence over all steps. */
     int MAX_LENGTH = 8 * MAX_TOKENS;
 
-    /** The devices of that many ranks. */
+    /** Opens one device for each of {@code ranks} ranks. */
     List<Device> open(int ranks);
 
-    /** Most ranks that this machine can hold. */
+    /** Returns the most ranks that this machine can run. */
     int maxRanks();
 
-    /** Largest relative error {@code |out - expected| / |expected|} that the type of activations accounts for. */
+    /** Returns the largest relative error {@code |out - expected| / |expected|} that the activations' type explains. */
     double tolerance();
 }
