@@ -45,7 +45,10 @@ class GpuAttentionBenchmark {
             .mapToInt(Integer::parseInt)
             .toArray();
     private final AttentionShape shape = new AttentionShape(heads[0], heads[1], heads[2], 0);
-    private final int pages = Math.max(MOST_TOKENS, batch * 2048) / PAGE_TOKENS;
+    /** Pages of all sequences, a whole number of prefill steps. */
+    private final int pages = (batch * (Arrays.stream(contexts).max().orElse(0) + PAGE_TOKENS) / MOST_TOKENS + 1)
+            * (MOST_TOKENS / PAGE_TOKENS);
+
     private final PeakRates peak = CudaDevices.peakRates(0);
 
     @Test
