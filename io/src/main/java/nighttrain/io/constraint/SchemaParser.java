@@ -166,12 +166,7 @@ final class SchemaParser {
 
     private Shape reference(JsonNode reference, String path) {
         String text = reference.asText();
-        JsonNode target = null;
-        if (text.equals("#")) {
-            target = root;
-        } else if (text.startsWith("#/")) {
-            target = root.at(URLDecoder.decode(text.substring(1).replace("+", "%2B"), StandardCharsets.UTF_8));
-        }
+        JsonNode target = text.startsWith("#") ? place(text.substring(1)) : null;
         if (!reference.isTextual() || target == null || target.isMissingNode()) {
             throw unsupported(path, "$ref " + reference, "no such place in the schema; use #/$defs/NAME");
         }
@@ -185,7 +180,16 @@ final class SchemaParser {
         return shape;
     }
 
-    /** Returns the shape of a schema's own keywords, without its cases and references. */
+    /** What a JSON pointer in a URI leads to; null where it is none. */
+    private JsonNode place(String pointer) {
+        try {
+            return root.at(URLDecoder.decode(pointer.replace("+", "%2B"), StandardCharsets.UTF_8));
+        } catch (IllegalArgumentException none) {
+            return null;
+        }
+    }
+
+    /** What the keywords of a schema say that hold no case and no reference. */
     private Shape own(JsonNode schema, String path) {
         List<Shape> byType = new ArrayList<>();
         Set<String> types = types(schema, path);

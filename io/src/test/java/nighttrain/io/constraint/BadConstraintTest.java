@@ -52,6 +52,8 @@ class BadConstraintTest {
                 "{\"type\":\"object\",\"minProperties\":2} ¦ unsupported keyword in the JSON schema at #: minProperties",
                 "{\"$ref\":\"https://example.com/x\"} ¦ unsupported keyword in the JSON schema at #: $ref",
                 "{\"$ref\":\"#/$defs/x\"} ¦ unsupported keyword in the JSON schema at #: $ref",
+                "{\"$ref\":\"#/$defs/100%\"} ¦ unsupported keyword in the JSON schema at #: $ref",
+                "{\"$ref\":\"#x\"} ¦ unsupported keyword in the JSON schema at #: $ref",
                 "{\"type\":\"text\"} ¦ bad JSON schema at #/type: text",
                 "{\"type\":\"number\",\"minimum\":\"1\"} ¦ bad JSON schema at #/minimum",
                 "{\"type\":\"number\",\"exclusiveMinimum\":true} ¦ bad JSON schema at #/exclusiveMinimum",
