@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import nighttrain.io.UserError;
 
 /**
@@ -47,6 +48,7 @@ final class SchemaParser {
             "contentMediaType",
             "contentSchema");
 
+    private static final List<String> TYPES = List.of("string", "number", "boolean", "null", "array", "object");
     private static final Set<String> OF_TEXT = Set.of("minLength", "maxLength", "pattern", "format");
     private static final Set<String> OF_NUMBER =
             Set.of("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf");
@@ -231,7 +233,7 @@ final class SchemaParser {
         return shape;
     }
 
-    /** Returns the types that the schema names, or those that its other keywords apply to. */
+    /** Those that are named, or those that the other keywords are about; beside values all, since a keyword then asks nothing of other types. */
     private static Set<String> types(JsonNode schema, String path) {
         Set<String> types = new TreeSet<>();
         JsonNode type = schema.path("type");
@@ -246,6 +248,9 @@ final class SchemaParser {
             addIf(types, "number", schema, OF_NUMBER);
             addIf(types, "array", schema, OF_ARRAY);
             addIf(types, "object", schema, OF_OBJECT);
+        } else if (Stream.of(OF_TEXT, OF_NUMBER, OF_ARRAY, OF_OBJECT)
+                .anyMatch(keywords -> keywords.stream().anyMatch(schema::has))) {
+            types.addAll(TYPES);
         }
         if (types.contains("number")) {
             types.remove("integer");

@@ -34,6 +34,7 @@ class BadConstraintTest {
                 "{\"type\":\"string\",\"minLength\":5,\"maxLength\":4} ¦ no value satisfies, at #/minLength: 5 (at most 4",
                 "{\"type\":\"string\",\"pattern\":\"^a$\",\"minLength\":2} ¦ no value satisfies, at #: type string",
                 "{\"type\":\"array\",\"minItems\":5,\"maxItems\":4} ¦ no value satisfies, at #/minItems: 5",
+                "{\"enum\":[1,\"a\"],\"maximum\":0,\"minLength\":2} ¦ no value satisfies, at #: [1,\"a\"]",
                 "{\"type\":\"string\",\"const\":1} ¦ no value satisfies, at #: 1",
                 "{\"type\":\"object\",\"properties\":{\"a\":false},\"required\":[\"a\"]} ¦ constraint that no text satisfies: JSON schema",
                 "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"a\"]} ¦ no value satisfies, at #/required: a",
