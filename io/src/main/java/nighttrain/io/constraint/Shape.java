@@ -176,7 +176,7 @@ sealed interface Shape {
             patterns.addAll(y.patterns);
             Set<String> formats = new TreeSet<>(x.formats);
             formats.addAll(y.formats);
-            return new Text(Math.max(x.least, y.least), least(x.most, y.most), patterns, formats);
+            return sized(new Text(Math.max(x.least, y.least), least(x.most, y.most), patterns, formats));
         }
         if (a instanceof Numeric x && b instanceof Numeric y) {
             return number(x, y);
@@ -186,12 +186,12 @@ sealed interface Shape {
             for (int i = 0; i < Math.max(x.first.size(), y.first.size()); i++) {
                 first.add(both(x.item(i), y.item(i)));
             }
-            return new Array(
+            return sized(new Array(
                     first,
                     both(x.items, y.items),
                     Math.max(x.least, y.least),
                     least(x.most, y.most),
-                    x.writesItems && y.writesItems);
+                    x.writesItems && y.writesItems));
         }
         if (a instanceof Obj x && b instanceof Obj y) {
             Map<String, Property> properties = new LinkedHashMap<>();
@@ -202,6 +202,14 @@ sealed interface Shape {
             return new Obj(properties, both(x.others, y.others), x.writesOthers && y.writesOthers);
         }
         return Known.NEVER;
+    }
+
+    private static Shape sized(Text text) {
+        return text.most != null && text.most < text.least ? Known.NEVER : text;
+    }
+
+    private static Shape sized(Array array) {
+        return array.most != null && array.most < array.least ? Known.NEVER : array;
     }
 
     private static Integer least(Integer a, Integer b) {

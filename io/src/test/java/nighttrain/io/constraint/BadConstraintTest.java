@@ -39,6 +39,8 @@ class BadConstraintTest {
                 "{\"type\":\"object\",\"properties\":{\"a\":false},\"required\":[\"a\"]} ¦ constraint that no text satisfies: JSON schema",
                 "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"a\"]} ¦ no value satisfies, at #/required: a",
                 "{\"allOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]} ¦ constraint that no text satisfies: JSON schema",
+                "{\"allOf\":[{\"minLength\":5},{\"maxLength\":3}]} ¦ constraint that no text satisfies: JSON schema",
+                "{\"allOf\":[{\"minItems\":3},{\"items\":{\"const\":1},\"maxItems\":2}]} ¦ constraint that no text satisfies: JSON schema",
                 "{\"$ref\":\"#\"} ¦ constraint that no text satisfies",
                 "{\"type\":\"object\",\"properties\":{\"me\":{\"$ref\":\"#\"}},\"required\":[\"me\"]} ¦ constraint that no text satisfies",
                 "false ¦ constraint that no text satisfies",
