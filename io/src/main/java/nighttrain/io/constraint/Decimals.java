@@ -31,7 +31,7 @@ final class Decimals {
     /** Whether a bound can be written with that number of digits. */
     static boolean fits(BigDecimal bound) {
         BigDecimal plain = bound.stripTrailingZeros();
-        return plain.scale() <= FRACTION_DIGITS && plain.precision() - plain.scale() <= INTEGER_DIGITS;
+        return plain.scale() <= FRACTION_DIGITS && (long) plain.precision() - plain.scale() <= INTEGER_DIGITS;
     }
 
     static Automaton of(Shape.Numeric number) {
@@ -191,6 +191,9 @@ final class Decimals {
      * Returns the numerals of multiples; a state holds the digits after the point, at most those of {@code of}, and the remainder modulo {@code of}.
      */
     private static Automaton multiples(BigDecimal of) {
+        if (remainders(of) > MAX_REMAINDERS) { // of two numbers, each of which has fewer
+            throw Limits.exceeded("multiples of " + of.toPlainString(), "at most " + MAX_REMAINDERS + " remainders");
+        }
         BigDecimal plain = of.stripTrailingZeros();
         int places = Math.max(0, plain.scale());
         int units = plain.setScale(places).unscaledValue().intValueExact();

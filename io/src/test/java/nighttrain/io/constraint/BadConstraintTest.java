@@ -63,6 +63,8 @@ class BadConstraintTest {
                 "{\"type\":\"string\",\"minLength\":-1} ¦ bad JSON schema at #/minLength: -1",
                 "{\"type\":\"number\",\"minimum\":1e30} ¦ unsupported keyword in the JSON schema at #: minimum",
                 "{\"type\":\"number\",\"multipleOf\":0.0000123457} ¦ unsupported keyword in the JSON schema at #: multipleOf",
+                "{\"allOf\":[{\"multipleOf\":997},{\"multipleOf\":991},{\"multipleOf\":983},{\"multipleOf\":977}]} ¦ constraint too large: multiples of 948892238557",
+                "{\"type\":\"number\",\"maximum\":1e2147483647} ¦ unsupported keyword in the JSON schema at #: maximum",
                 "{\"type\":\"object\",\"properties\":{\"a\":1}} ¦ bad JSON schema at #/properties/a: 1",
                 "{\"anyOf\":[]} ¦ bad JSON schema at #/anyOf",
                 "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"number\"}]} ¦ oneOf whose cases overlap, in the JSON schema at #: cases 1 and 2",
