@@ -62,7 +62,7 @@ final class JsonTexts {
                     .addTo(nfa, from);
         }
         if (shape instanceof Shape.Array array) {
-            return depth == 0 && array.items() instanceof Shape.Any ? nfa.state() : array(from, array, depth);
+            return array(from, array, depth);
         }
         if (shape instanceof Shape.Obj object) {
             return object(from, object, depth);
@@ -102,7 +102,6 @@ final class JsonTexts {
     private int array(int from, Shape.Array array, int depth) {
         int end = nfa.state();
         int at = text(from, "[");
-        int inner = array.items() instanceof Shape.Any ? depth - 1 : depth;
         int least = array.least();
         int chain = Math.max(Math.max(least, array.first().size()), array.writesItems() ? 1 : 0);
         if (array.most() != null) {
@@ -112,16 +111,21 @@ final class JsonTexts {
             if (i >= least) {
                 nfa.arc(at, ']', ']', end);
             }
-            at = value(i == 0 ? at : text(at, ","), array.item(i), inner);
+            at = item(i == 0 ? at : text(at, ","), array.item(i), depth);
         }
         if (array.writesItems() && array.most() == null) {
             int head = nfa.state(); // other parts may begin where the last item ends
             nfa.empty(at, head);
-            nfa.empty(value(text(head, ","), array.items(), inner), head);
+            nfa.empty(item(text(head, ","), array.items(), depth), head);
             at = head;
         }
         nfa.arc(at, ']', ']', end);
         return end;
+    }
+
+    /** Items of which nothing is said are a level below their list; others have the levels that the schema says. */
+    private int item(int from, Shape item, int depth) {
+        return value(from, item, item instanceof Shape.Any ? depth - 1 : depth);
     }
 
     /**
