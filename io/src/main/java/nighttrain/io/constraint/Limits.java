@@ -22,7 +22,10 @@ final class Limits {
     /** Most entries of the finished table, 4 bytes each; every device holds the table. */
     static final int TABLE = 1 << 24;
 
-    /** Most pairs of states of an intersection. */
+    /** Cases of a schema. Each takes some states, so what is written of them has fewer. */
+    private static final long CASES = 1 << 16;
+
+    /** Pairs of states of an intersection. */
     private static final long PRODUCT = 1 << 24;
 
     private Limits() {}
@@ -32,6 +35,13 @@ final class Limits {
                 "constraint too large",
                 value,
                 limit + "; use fewer or shorter repetitions, lengths, properties or choices");
+    }
+
+    /** Before so many cases of a schema are made. */
+    static void checkCases(long count) {
+        if (count > CASES) {
+            throw exceeded(count + " cases", "at most " + CASES);
+        }
     }
 
     static Automaton determinise(Automaton automaton) {

@@ -150,8 +150,12 @@ final class SchemaParser {
             return base;
         }
         List<Shape> cases = new ArrayList<>();
+        long count = 0;
         for (int i = 0; i < schema.get(keyword).size(); i++) {
-            cases.add(Shape.both(base, schema(schema.get(keyword).get(i), path + "/" + keyword + "/" + i)));
+            Shape each = Shape.both(base, schema(schema.get(keyword).get(i), path + "/" + keyword + "/" + i));
+            count += each.caseCount();
+            Limits.checkCases(count);
+            cases.add(each);
         }
         for (int i = 0; keyword.equals("oneOf") && !once && i < cases.size(); i++) {
             for (int j = 0; j < i; j++) {

@@ -136,6 +136,11 @@ sealed interface Shape {
         return this instanceof Either either && either.cases.isEmpty();
     }
 
+    /** One where there is no choice. */
+    default int caseCount() {
+        return this instanceof Either either ? either.cases.size() : 1;
+    }
+
     static Shape either(List<Shape> cases) {
         List<Shape> all = new ArrayList<>();
         for (Shape each : cases) {
@@ -159,6 +164,7 @@ sealed interface Shape {
         if (b instanceof Any || a.isNever()) {
             return a;
         }
+        Limits.checkCases((long) a.caseCount() * b.caseCount());
         if (a instanceof Either either) {
             return either(either.cases.stream().map(each -> both(each, b)).toList());
         }

@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 import nighttrain.io.text.TestTokenizers;
 import nighttrain.io.text.Tokenizer;
@@ -137,6 +139,19 @@ class BadConstraintTest {
         refused(
                 () -> Constraints.check(new Constraint.JsonSchema(wide, "")),
                 "constraint too large: over 100000 parts");
+    }
+
+    /** Cases of one list with those of every other: a hundred million here. */
+    @Test
+    void casesOfCasesEndInAnError() {
+        String lists = IntStream.range(0, 8)
+                .mapToObj(list -> IntStream.range(0, 10)
+                        .mapToObj(i -> "{\"required\":[\"" + list + "_" + i + "\"]}")
+                        .collect(Collectors.joining(",", "{\"anyOf\":[", "]}")))
+                .collect(Collectors.joining(","));
+        refused(
+                () -> Constraints.check(new Constraint.JsonSchema("{\"allOf\":[" + lists + "]}", "")),
+                "constraint too large: 100000 cases");
     }
 
     @Test
