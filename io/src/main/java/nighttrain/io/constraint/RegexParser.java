@@ -346,7 +346,7 @@ final class RegexParser {
         }
     }
 
-    private CodePoints hex(int digits, int begin) {
+    private int hexDigits(int digits, int begin) {
         int value = 0;
         for (int i = 0; i < digits; i++) {
             int digit = peek() == -1 ? -1 : Character.digit(peek(), 16);
@@ -357,13 +357,14 @@ final class RegexParser {
             value = value * 16 + digit;
             at++;
         }
+        return value;
+    }
+
+    private CodePoints hex(int digits, int begin) {
+        int value = hexDigits(digits, begin);
         if (Character.isHighSurrogate((char) value) && looksAt("\\u")) {
             at += 2;
-            int low = 0;
-            for (int i = 0; i < 4; i++) {
-                low = low * 16 + (peek() == -1 ? 0 : Math.max(0, Character.digit(peek(), 16)));
-                at++;
-            }
+            int low = hexDigits(4, begin);
             if (Character.isLowSurrogate((char) low)) {
                 int whole = Character.toCodePoint((char) value, (char) low);
                 return CodePoints.of(whole, whole);
