@@ -3,8 +3,9 @@
 
 constexpr float FP8_MAX = 448.0f;
 
+// Of rows whose factor would not be finite: 0, as of zeros.
 __device__ __forceinline__ float fp8_factor(float most) {
-    return most == 0.0f ? 0.0f : __fdiv_rn(FP8_MAX, most);
+    return most < 0x1p-119f ? 0.0f : __fdiv_rn(FP8_MAX, most);
 }
 
 __device__ __forceinline__ float fp8_scale(float most) {

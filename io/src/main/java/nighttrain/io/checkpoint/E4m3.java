@@ -7,6 +7,9 @@ public final class E4m3 {
     /** The largest number. */
     public static final float MAX = 448;
 
+    /** {@link #MAX} over it is finite, as it is over no power of two below. */
+    private static final float SMALLEST_MOST = 0x1p-119f;
+
     private static final byte MAX_CODE = 0x7e;
     private static final int NAN_CODE = 0x7f;
     private static final float SMALLEST_NORMAL = 0x1p-6f;
@@ -32,11 +35,12 @@ public final class E4m3 {
     }
 
     /**
-     * Writes {@code values} times {@code MAX / max|values|} to {@code target}, and returns the scale that undoes the factor. Zeros have the scale 0.
+     * Writes {@code values} times {@code MAX / max|values|} to {@code target}, and returns the scale that makes them values again. Zeros have
+     * the scale 0; numbers whose factor would not be finite count as zeros.
      */
     public static float quantize(float[] values, ByteBuffer target) {
         float most = Float.intBitsToFloat(mostBits(values, 0, values.length));
-        float factor = most == 0 ? 0 : MAX / most;
+        float factor = most < SMALLEST_MOST ? 0 : MAX / most;
         byte[] codes = new byte[values.length];
         for (int i = 0; i < codes.length; i++) {
             codes[i] = of(values[i] * factor);

@@ -1,7 +1,9 @@
 package nighttrain.io.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
+import java.nio.ByteBuffer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -77,6 +79,21 @@ class E4m3Test {
             E4m3.round(row, 0, 3);
             assertThat(row).containsOnly(Float.NaN);
         }
+    }
+
+    @Test
+    void rowsOfTheSmallestNumbersAreZeros() {
+        for (float tiny : new float[] {Float.MIN_VALUE, Float.MIN_NORMAL, 1e-37f, Math.nextDown(0x1p-119f)}) {
+            ByteBuffer codes = ByteBuffer.allocate(3);
+            float scale = E4m3.quantize(new float[] {0, tiny, -tiny / 2}, codes);
+            for (byte code : codes.array()) {
+                assertThat(E4m3.toFloat(code) * scale).as("beside %s", tiny).isZero();
+            }
+        }
+        ByteBuffer codes = ByteBuffer.allocate(3);
+        float scale = E4m3.quantize(new float[] {0, 0x1p-119f, -0x1p-120f}, codes);
+        assertThat(E4m3.toFloat(codes.get(1)) * scale).isCloseTo(0x1p-119f, withinPercentage(1));
+        assertThat(E4m3.toFloat(codes.get(2)) * scale).isCloseTo(-0x1p-120f, withinPercentage(1));
     }
 
     @Test
