@@ -61,6 +61,8 @@ final class SchemaParser {
     private final IdentityHashMap<JsonNode, Integer> open = new IdentityHashMap<>();
     private int depth;
     private int parts;
+    /** Whether it is asked what satisfies the schema, not what is written: cases may overlap then. */
+    private boolean reads;
 
     private SchemaParser(JsonNode root, boolean once) {
         this.root = root;
@@ -157,9 +159,23 @@ final class SchemaParser {
             Limits.checkCases(count);
             cases.add(each);
         }
-        for (int i = 0; keyword.equals("oneOf") && !once && i < cases.size(); i++) {
+        if (keyword.equals("oneOf") && !once && !reads) {
+            checkApart(cases, schema.get(keyword), base, path);
+        }
+        return Shape.either(cases);
+    }
+
+    /** {@code written}: what is written of each case; it may satisfy another by a type of which nothing is written there. */
+    private void checkApart(List<Shape> written, JsonNode cases, Shape base, String path) {
+        List<Shape> read = new ArrayList<>();
+        reads = true;
+        for (int i = 0; i < cases.size(); i++) {
+            read.add(Shape.both(base, schema(cases.get(i), path + "/oneOf/" + i)));
+        }
+        reads = false;
+        for (int i = 0; i < written.size(); i++) {
             for (int j = 0; j < i; j++) {
-                if (!Shape.disjoint(cases.get(i), cases.get(j))) {
+                if (!Shape.disjoint(written.get(i), read.get(j)) || !Shape.disjoint(read.get(i), written.get(j))) {
                     throw UserError.of(
                             "oneOf whose cases overlap, in the JSON schema at " + path,
                             "cases " + (j + 1) + " and " + (i + 1),
@@ -167,7 +183,6 @@ final class SchemaParser {
                 }
             }
         }
-        return Shape.either(cases);
     }
 
     private Shape reference(JsonNode reference, String path) {
@@ -237,8 +252,11 @@ final class SchemaParser {
         return shape;
     }
 
-    /** Those that are named, or those that the other keywords are about; beside values all, since a keyword then asks nothing of other types. */
-    private static Set<String> types(JsonNode schema, String path) {
+    /**
+     * Those that are named. Otherwise those that the keywords are about are written, though these ask nothing of other types: beside values,
+     * and for what satisfies the schema, it is all types.
+     */
+    private Set<String> types(JsonNode schema, String path) {
         Set<String> types = new TreeSet<>();
         JsonNode type = schema.path("type");
         if (type.isTextual()) {
@@ -247,7 +265,7 @@ final class SchemaParser {
             type.forEach(each -> types.add(each.asText()));
         } else if (!type.isMissingNode()) {
             throw bad(path + "/type", type, "a type or a list of types; correct it");
-        } else if (!schema.has("enum") && !schema.has("const")) {
+        } else if (!reads && !schema.has("enum") && !schema.has("const")) {
             addIf(types, "string", schema, OF_TEXT);
             addIf(types, "number", schema, OF_NUMBER);
             addIf(types, "array", schema, OF_ARRAY);

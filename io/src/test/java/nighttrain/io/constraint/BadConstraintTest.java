@@ -71,6 +71,8 @@ class BadConstraintTest {
                 "{\"anyOf\":[]} ¦ bad JSON schema at #/anyOf",
                 "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"number\"}]} ¦ oneOf whose cases overlap, in the JSON schema at #: cases 1 and 2",
                 "{\"oneOf\":[{\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]},{\"type\":\"object\",\"properties\":{\"b\":{}}}]} ¦ oneOf whose cases overlap",
+                "{\"oneOf\":[{\"type\":\"string\"},{\"properties\":{\"b\":{}},\"required\":[\"b\"]}]} ¦ oneOf whose cases overlap",
+                "{\"oneOf\":[{\"properties\":{\"v\":{\"minLength\":1}},\"required\":[\"v\"]},{\"properties\":{\"v\":{\"minimum\":0}},\"required\":[\"v\"]}]} ¦ oneOf whose cases overlap",
                 "{\"oneOf\":[{\"type\":\"string\",\"pattern\":\"^a\"},{\"type\":\"string\",\"pattern\":\"b$\"}]} ¦ oneOf whose cases overlap",
                 "{\"type\":\"string\",\"pattern\":\"(?=a)\"} ¦ unsupported pattern at #: (?=a) (look-ahead",
                 "{\"type\":\"string\",\"maxLength\":100000} ¦ constraint too large: text of 100000 characters",
