@@ -93,9 +93,8 @@ final class MetricsSampler implements AutoCloseable {
     @Override
     public void close() {
         ticker.close();
-        try {
+        try (journal) { // a writer that failed refuses the sample
             sample();
-            journal.close();
         } catch (RuntimeException unwritten) {
             LOG.warn("engine counters of one interval are lost", unwritten);
         }

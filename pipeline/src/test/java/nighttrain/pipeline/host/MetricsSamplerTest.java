@@ -18,6 +18,7 @@ import nighttrain.executor.request.EngineStats.Steps;
 import nighttrain.executor.request.EngineStats.Tokens;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
+import nighttrain.io.journal.JournalWriter;
 import nighttrain.io.rows.MetricsRow;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -58,7 +59,34 @@ class MetricsSamplerTest {
         }
     }
 
-    /** An engine of two replicas with two GPUs each; GPU i draws 100 (i + 1) watts. */
+    @Test
+    void aJournalThatFailedIsClosedAllTheSame() {
+        Refusing journal = new Refusing();
+        new MetricsSampler(new TwoReplicas(), "7", journal).close();
+        assertThat(journal.closed).isTrue();
+    }
+
+    /** Takes no row, as a writer does that failed before. */
+    private static final class Refusing implements JournalWriter<MetricsRow> {
+        private boolean closed;
+
+        @Override
+        public void append(MetricsRow row) {
+            throw new IllegalStateException("journal writer is FAILED");
+        }
+
+        @Override
+        public void flush() {
+            throw new IllegalStateException("journal writer is FAILED");
+        }
+
+        @Override
+        public void close() {
+            closed = true;
+        }
+    }
+
+    /** Of two GPUs each; GPU i draws 100 (i + 1) watts. */
     private static final class TwoReplicas implements Engine {
         private volatile long outputTokens;
 
