@@ -57,11 +57,10 @@ final class InFlight implements AutoCloseable {
         if (log.isEmpty()) {
             return;
         }
-        if (!crashed) {
-            log.get().release();
-        }
-        try {
-            log.get().close();
+        try (AttemptLog ending = log.get()) {
+            if (!crashed) {
+                ending.release();
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
