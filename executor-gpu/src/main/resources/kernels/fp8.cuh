@@ -3,7 +3,7 @@
 
 constexpr float FP8_MAX = 448.0f;
 
-// Of rows whose factor would not be finite: 0, as of zeros.
+// 0 for rows of zeros, and for rows whose factor would not be finite.
 __device__ __forceinline__ float fp8_factor(float most) {
     return most < 0x1p-119f ? 0.0f : __fdiv_rn(FP8_MAX, most);
 }

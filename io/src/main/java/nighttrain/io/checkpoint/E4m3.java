@@ -7,7 +7,7 @@ public final class E4m3 {
     /** The largest number. */
     public static final float MAX = 448;
 
-    /** {@link #MAX} over it is finite, as it is over no power of two below. */
+    /** The smallest power of two {@code p} for which {@code MAX / p} is finite. */
     private static final float SMALLEST_MOST = 0x1p-119f;
 
     private static final byte MAX_CODE = 0x7e;
@@ -35,8 +35,8 @@ public final class E4m3 {
     }
 
     /**
-     * Writes {@code values} times {@code MAX / max|values|} to {@code target}, and returns the scale that makes them values again. Zeros have
-     * the scale 0; numbers whose factor would not be finite count as zeros.
+     * Writes {@code values} times {@code MAX / max|values|} to {@code target}, and returns the scale that undoes the factor. Zeros have the scale 0.
+     * Rows whose factor would not be finite count as zeros.
      */
     public static float quantize(float[] values, ByteBuffer target) {
         float most = Float.intBitsToFloat(mostBits(values, 0, values.length));

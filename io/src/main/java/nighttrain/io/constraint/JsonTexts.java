@@ -123,7 +123,7 @@ final class JsonTexts {
         return end;
     }
 
-    /** Items of which nothing is said are a level below their list; others have the levels that the schema says. */
+    /** Writes an item of a list. Items that the schema leaves open are one level deeper than their list; others are as deep as the schema says. */
     private int item(int from, Shape item, int depth) {
         return value(from, item, item instanceof Shape.Any ? depth - 1 : depth);
     }

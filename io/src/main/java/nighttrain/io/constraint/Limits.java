@@ -22,10 +22,10 @@ final class Limits {
     /** Most entries of the finished table, 4 bytes each; every device holds the table. */
     static final int TABLE = 1 << 24;
 
-    /** Cases of a schema. Each takes some states, so what is written of them has fewer. */
+    /** Most cases of a schema. Each case has some states, so fewer cases fit a finished automaton. */
     private static final long CASES = 1 << 16;
 
-    /** Pairs of states of an intersection. */
+    /** Most pairs of states of an intersection. */
     private static final long PRODUCT = 1 << 24;
 
     private Limits() {}
@@ -37,7 +37,7 @@ final class Limits {
                 limit + "; use fewer or shorter repetitions, lengths, properties or choices");
     }
 
-    /** Before so many cases of a schema are made. */
+    /** Refuses a number of cases before they are made. */
     static void checkCases(long count) {
         if (count > CASES) {
             throw exceeded(count + " cases", "at most " + CASES);

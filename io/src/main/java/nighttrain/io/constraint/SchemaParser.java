@@ -61,7 +61,7 @@ final class SchemaParser {
     private final IdentityHashMap<JsonNode, Integer> open = new IdentityHashMap<>();
     private int depth;
     private int parts;
-    /** Whether it is asked what satisfies the schema, not what is written: cases may overlap then. */
+    /** Whether shapes are of what satisfies a schema, instead of what is written by it; their cases may overlap. */
     private boolean reads;
 
     private SchemaParser(JsonNode root, boolean once) {
@@ -165,7 +165,7 @@ final class SchemaParser {
         return Shape.either(cases);
     }
 
-    /** {@code written}: what is written of each case; it may satisfy another by a type of which nothing is written there. */
+    /** Refuses cases of which a written text satisfies another, if only by a type that the other does not write. */
     private void checkApart(List<Shape> written, JsonNode cases, Shape base, String path) {
         List<Shape> read = new ArrayList<>();
         reads = true;
@@ -201,7 +201,7 @@ final class SchemaParser {
         return shape;
     }
 
-    /** What a JSON pointer in a URI leads to; null where it is none. */
+    /** Returns the node at a JSON pointer in a URI; null if the text is no pointer. */
     private JsonNode place(String pointer) {
         try {
             return root.at(URLDecoder.decode(pointer.replace("+", "%2B"), StandardCharsets.UTF_8));
@@ -210,7 +210,7 @@ final class SchemaParser {
         }
     }
 
-    /** What the keywords of a schema say that hold no case and no reference. */
+    /** Returns the shape of a schema's own keywords, without its cases and references. */
     private Shape own(JsonNode schema, String path) {
         List<Shape> byType = new ArrayList<>();
         Set<String> types = types(schema, path);
@@ -253,8 +253,8 @@ final class SchemaParser {
     }
 
     /**
-     * Those that are named. Otherwise those that the keywords are about are written, though these ask nothing of other types: beside values,
-     * and for what satisfies the schema, it is all types.
+     * Returns the types that the schema names. A schema without types writes the types that its keywords apply to. Beside an enum or a const, and for
+     * the question what satisfies the schema, a schema without types has all types, since a keyword restricts its own types alone.
      */
     private Set<String> types(JsonNode schema, String path) {
         Set<String> types = new TreeSet<>();

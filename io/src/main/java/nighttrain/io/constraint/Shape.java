@@ -136,7 +136,7 @@ sealed interface Shape {
         return this instanceof Either either && either.cases.isEmpty();
     }
 
-    /** One where there is no choice. */
+    /** Returns the number of cases; 1 if there is no choice. */
     default int caseCount() {
         return this instanceof Either either ? either.cases.size() : 1;
     }

@@ -66,7 +66,7 @@ class MetricsSamplerTest {
         assertThat(journal.closed).isTrue();
     }
 
-    /** Takes no row, as a writer does that failed before. */
+    /** A writer that refuses every row, as a failed writer does. */
     private static final class Refusing implements JournalWriter<MetricsRow> {
         private boolean closed;
 
@@ -86,7 +86,7 @@ class MetricsSamplerTest {
         }
     }
 
-    /** Of two GPUs each; GPU i draws 100 (i + 1) watts. */
+    /** An engine of two replicas with two GPUs each; GPU i draws 100 (i + 1) watts. */
     private static final class TwoReplicas implements Engine {
         private volatile long outputTokens;
 
