@@ -1,5 +1,7 @@
 package nighttrain.pipeline;
 
+import java.net.URI;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -82,6 +84,9 @@ record PreparedJob(
                 .map(earlier -> fingerprint.changesSince(JobFingerprints.completed(earlier)))
                 .orElse(List.of());
         boolean replaces = options.output().replaces(!changes.isEmpty());
+        if (replaces) {
+            refuseToDeleteInput(source, folder);
+        }
         PreparedJob job = new PreparedJob(
                 options, source, columns, onGpus, glance, model, folder, fingerprint, prediction, replaces);
         if (folder.fingerprint().isPresent() && !replaces) {
@@ -175,6 +180,20 @@ record PreparedJob(
                     folder.output(),
                     "resuming is off; leave out --resume false to go on with it, use --overwrite to delete it and start"
                             + " anew, or choose another --output");
+        }
+    }
+
+    /** An earlier job's results may be prompts, but not of a job that deletes them before it reads them. */
+    private static void refuseToDeleteInput(InputSource source, JobFolder folder) {
+        boolean deletes = Arrays.stream(source.table(List.of()).inputFiles())
+                .map(file -> new Path(URI.create(file)))
+                .anyMatch(folder::clears);
+        if (deletes) {
+            throw UserError.of(
+                    "input would be deleted",
+                    folder.output(),
+                    "--overwrite deletes what an earlier run wrote there, and the input is part of it; choose another"
+                            + " --output");
         }
     }
 

@@ -12,6 +12,8 @@ import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.Test;
 
 class OutputFolderTest extends JobTest {
@@ -70,6 +72,21 @@ class OutputFolderTest extends JobTest {
         refuses("output directory is not empty: file:" + output()
                 + " (it has thesis.doc, which Night Train did not write; choose another --output)");
         assertThat(output()).isDirectoryContaining(file -> file.endsWith("thesis.doc"));
+    }
+
+    @Test
+    void overwriteDoesNotDeleteItsInput() {
+        input(1, prompts(3));
+        run();
+        SettingValues own = values.with(Settings.PROMPT_COLUMN, "text").with(Settings.OVERWRITE, true);
+        values = own.with(Settings.INPUT_PATH, output().resolve("results").toString());
+        refuses("input would be deleted: file:" + output()
+                + " (--overwrite deletes what an earlier run wrote there, and"
+                + " the input is part of it; choose another --output)");
+        Dataset<Row> results = spark.read().parquet(output().resolve("results").toString());
+        assertThatThrownBy(() -> NightTrain.generate(results.filter("text <> ''"), own, engines))
+                .hasMessageStartingWith("input would be deleted: ");
+        assertThat(results.count()).isEqualTo(3);
     }
 
     @Test
