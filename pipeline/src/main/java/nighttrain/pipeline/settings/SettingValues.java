@@ -27,7 +27,9 @@ public final class SettingValues implements Serializable {
     private static final Pattern SECRET =
             Pattern.compile("(?i)^([^=]*(?:secret|password|token|key)[^=]*)=.*", Pattern.DOTALL);
 
-    /** Prefix, after {@link Setting#CONF_PREFIX}, of keys in Spark's conf that Night Train itself sets. */
+    private static final String BYTE_ORDER_MARK = "\uFEFF";
+
+    /** What keys of Spark's conf begin with, after {@link Setting#CONF_PREFIX}, that Night Train sets for itself. */
     private static final String INTERNAL = "stage.";
 
     /** Texts by setting name, as {@link Setting#print} writes them. */
@@ -275,10 +277,11 @@ public final class SettingValues implements Serializable {
         }
     }
 
-    /** Returns the text of the file that this setting names. */
+    /** The text of the file that was given for this setting, without the byte order mark that some editors put before it. */
     static String read(String file, Setting<String> setting) {
         try {
-            return Files.readString(Path.of(file));
+            String text = Files.readString(Path.of(file));
+            return text.startsWith(BYTE_ORDER_MARK) ? text.substring(1) : text;
         } catch (NoSuchFileException missing) {
             throw UserError.of(
                     "file of " + setting.option() + " not found",

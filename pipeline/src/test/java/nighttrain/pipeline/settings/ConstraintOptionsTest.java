@@ -42,6 +42,19 @@ class ConstraintOptionsTest {
                 .contains(json);
     }
 
+    /** Editors on Windows put it before a text, and it would be a part of the first choice. */
+    @Test
+    void aByteOrderMarkIsNotPartOfAFile(@TempDir Path dir) throws IOException {
+        Path choices = Files.writeString(dir.resolve("choices.txt"), "\uFEFFyes\r\nno\r\n");
+        Path schema = Files.writeString(dir.resolve("schema.json"), "\uFEFF" + SCHEMA);
+        assertThat(GenerateOptions.of(least.with(Settings.CHOICES_FILE, choices.toString()))
+                        .constraint())
+                .contains(new Constraint.Choices(List.of("yes", "no"), ""));
+        assertThat(GenerateOptions.of(least.with(Settings.JSON_SCHEMA, schema.toString()))
+                        .constraint())
+                .contains(new Constraint.JsonSchema(SCHEMA, ""));
+    }
+
     @Test
     void badConstraintsAreRefused() {
         refuses(
