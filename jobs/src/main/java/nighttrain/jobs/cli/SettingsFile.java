@@ -45,6 +45,12 @@ public final class SettingsFile {
             boolean repeats = Settings.find(setting)
                     .map(known -> known.type().shape() == Shape.REPEATED)
                     .orElse(true);
+            if (!repeats && texts.stream().anyMatch(text -> text.contains(","))) {
+                throw UserError.of(
+                        "bad value of " + setting + " in " + file,
+                        value,
+                        "an item has no comma; use labelsFile or choicesFile for such labels or choices");
+            }
             return repeats ? texts : String.join(",", texts);
         }
         if (isScalar(value)) {

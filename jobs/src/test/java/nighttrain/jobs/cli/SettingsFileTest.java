@@ -60,6 +60,7 @@ class SettingsFileTest {
                 "a list         | [1]              | cannot read the settings file: FILE (YAML, one \"setting: value\" a line; found ARRAY)",
                 "not YAML       | 'model: [x'      | cannot read the settings file: FILE (YAML, one \"setting: value\" a line; mend it in line 1)",
                 "nested         | 'model: {a: b}'  | bad value of model in FILE: {\"a\":\"b\"} (text, a number, true, false, or a list of these; mend it)",
+                "a comma        | 'labels: [\"a, b\", c]' | bad value of labels in FILE: [\"a, b\",\"c\"] (an item has no comma; use labelsFile or choicesFile for such labels or choices)",
                 "no value       | 'model: '        | bad value of model in FILE: null (text, a number, true, false, or a list of these; mend it)",
             })
     void otherContentIsToldInOneLine(String what, String content, String message) {

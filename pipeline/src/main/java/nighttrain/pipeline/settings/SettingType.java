@@ -50,16 +50,16 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
     public static final SettingType<Boolean> SWITCH =
             new SettingType<>("true or false", Shape.SWITCH, SettingType::bool, String::valueOf);
     /** {@code a,b}: names without commas. */
-    public static final SettingType<List<String>> NAMES = new SettingType<>(
-            "names separated by commas", Shape.ONE, SettingType::names, names -> String.join(",", names));
-    /** As {@link #NAMES}, but empty names between commas are kept, so that they can be refused. */
+    public static final SettingType<List<String>> NAMES =
+            new SettingType<>("names separated by commas", Shape.ONE, SettingType::names, SettingType::joined);
+    /** The same where a name that is missing between two commas is a mistake. */
     public static final SettingType<List<String>> ITEMS = new SettingType<>(
             "texts separated by commas",
             Shape.ONE,
             text -> text.isBlank()
                     ? List.of()
                     : Arrays.stream(text.split(",", -1)).map(String::strip).toList(),
-            items -> String.join(",", items));
+            SettingType::joined);
     /** Any texts: a JSON list, or one text alone. */
     public static final SettingType<List<String>> TEXTS =
             new SettingType<>("text, or a JSON list of texts", Shape.REPEATED, TextList::parse, TextList::print);
@@ -124,6 +124,14 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
                 .map(String::strip)
                 .filter(name -> !name.isEmpty())
                 .toList();
+    }
+
+    /** A comma in an item would make two of it. */
+    private static String joined(List<String> items) {
+        if (items.stream().anyMatch(item -> item.contains(","))) {
+            throw new IllegalArgumentException("comma in an item");
+        }
+        return String.join(",", items);
     }
 
     /** Durations as people write them, {@code 45m} or {@code 1h30m}, and as ISO 8601 does, {@code PT2H}. */

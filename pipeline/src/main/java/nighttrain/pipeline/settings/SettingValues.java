@@ -229,6 +229,14 @@ public final class SettingValues implements Serializable {
             return normal(setting, setting.print(typed));
         } catch (UserError refused) {
             throw SettingNames.in(refused);
+        } catch (IllegalArgumentException unprintable) {
+            throw UserError.of(
+                    "bad value of " + setting.name(),
+                    value,
+                    setting.type().expected()
+                            + ", none with a comma in it; use labelsFile or choicesFile for such labels"
+                            + " or choices",
+                    unprintable);
         } catch (ClassCastException | NullPointerException wrongType) {
             String way = value == null ? "leave it out for the default" : "write it so, as text";
             throw UserError.of(

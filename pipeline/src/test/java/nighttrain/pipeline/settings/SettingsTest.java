@@ -311,6 +311,11 @@ class SettingsTest {
                 List.of(7),
                 "bad value of keepColumns: [7] (names separated by commas; write it so, as text)");
         refusesOfAProgram(
+                "choices",
+                List.of("yes, always", "no"),
+                "bad value of choices: [yes, always, no] (texts separated by commas, none with a comma in it; use labelsFile"
+                        + " or choicesFile for such labels or choices)");
+        refusesOfAProgram(
                 "loadFormat", null, "bad value of loadFormat: null (one of auto, dummy; leave it out for the default)");
         refusesOfAProgram("system", null, "bad value of system: null (text; leave it out for the default)");
         refusesOfAProgram(
