@@ -113,6 +113,27 @@ class InputTest extends JobTest {
         assertThat(output.collectAsList()).isEqualTo(input.collectAsList());
     }
 
+    /** Spark has a hidden column of that name, from which it is known where a row lies. */
+    @Test
+    void aColumnCalledMetadataIsAColumn() throws IOException {
+        values = values.with(Settings.KEEP_COLUMNS, List.of("_metadata"));
+        spark.range(2)
+                .selectExpr("concat('p ', id) as prompt", "named_struct('file_path', 'x', 'row_index', 7L) as _metadata")
+                .coalesce(1)
+                .write()
+                .parquet(dir.resolve("input").toString());
+        run();
+        assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactly("p 0", "p 1");
+        assertThat(results()).extracting(row -> row.<Row>getAs("_metadata").getLong(1)).containsOnly(7L);
+        Files.writeString(dir.resolve("a.csv"), "prompt,_metadata\np,mine\n");
+        values = values.with(Settings.INPUT_PATH, dir.resolve("a.csv").toString())
+                .with(Settings.FORMAT, "csv")
+                .with(Settings.OVERWRITE, true);
+        run();
+        assertThat(results()).extracting(row -> row.getString(0), row -> row.<String>getAs("_metadata")).containsExactly(
+                org.assertj.core.groups.Tuple.tuple("a.csv:0", "mine"));
+    }
+
     @Test
     void templatesTakeColumnsOfAnyType() {
         input(1, List.of("a", "b"));

@@ -135,6 +135,6 @@ final class ParquetSource implements InputSource {
 
     @Override
     public PlacedRows place(List<String> columns, Path staged, Path scratch) {
-        return new PlacedRows(PlacedRows.physical(table, columns, PlacedRows.part()), segments);
+        return new PlacedRows(PlacedRows.physical(table, columns, PlacedRows.part(table)), segments);
     }
 }

@@ -39,16 +39,18 @@ record PlacedRows(Dataset<Row> physical, List<Segment> segments) {
         return parquet.select(with(
                 quoted(columns),
                 origin.as(ORIGIN),
-                part().as(PART),
-                col("_metadata.row_index").as(INDEX)));
+                part(parquet).as(PART),
+                metadata(parquet, "row_index").as(INDEX)));
     }
 
-    /**
-     * Returns a row's physical file as the path of its URI. The scheme and host are cut off: Spark writes them differently depending on how
-     * it found the file.
-     */
-    static Column part() {
-        return regexp_replace(col("_metadata.file_path"), "^[^/:]+:(//[^/]*)?", "");
+    /** A row's physical file, as the path of its URI: how Spark writes what is before that depends on how it found the file. */
+    static Column part(Dataset<Row> files) {
+        return regexp_replace(metadata(files, "file_path"), "^[^/:]+:(//[^/]*)?", "");
+    }
+
+    /** What Spark knows of where a row lies, also where a column of the user's has the name of that. */
+    static Column metadata(Dataset<Row> files, String field) {
+        return files.metadataColumn("_metadata").getField(field);
     }
 
     /** Finds the segments, in no order: one for each pair of physical file and origin, never one per row. */

@@ -104,8 +104,8 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
         }
         return table.select(PlacedRows.with(
                         used,
-                        col("_metadata.file_path").as(ORIGIN),
-                        col("_metadata.file_block_start").as(BLOCK),
+                        PlacedRows.metadata(table, "file_path").as(ORIGIN),
+                        PlacedRows.metadata(table, "file_block_start").as(BLOCK),
                         monotonically_increasing_id().as(SERIAL)))
                 .repartitionByRange(col(ORIGIN), col(BLOCK), col(SERIAL))
                 .sortWithinPartitions(ORIGIN, BLOCK, SERIAL)
