@@ -113,25 +113,50 @@ class InputTest extends JobTest {
         assertThat(output.collectAsList()).isEqualTo(input.collectAsList());
     }
 
+    /** The same files are other rows then. */
+    @Test
+    void aJobWithOtherFormatOptionsIsAnother() throws IOException {
+        Path input = Files.createDirectory(dir.resolve("input"));
+        Files.writeString(input.resolve("a.csv"), "prompt\nfirst\n");
+        Files.writeString(input.resolve("b.csv"), "prompt\nsecond\n");
+        SettingValues csv = values.with(Settings.FORMAT, "csv");
+        values = csv.with(Settings.FORMAT_OPTION, List.of("pathGlobFilter=a*"));
+        run();
+        assertThat(run().wasComplete()).isTrue();
+        values = csv.with(Settings.FORMAT_OPTION, List.of("pathglobfilter=b*"));
+        assertThatThrownBy(this::run)
+                .isInstanceOf(UserError.class)
+                .hasMessageMatching("output belongs to another job: .* \\(changed: input 2 files, .*, by"
+                        + " pathglobfilter -> 2 files, .*");
+        values = csv;
+        assertThatThrownBy(this::run).hasMessageStartingWith("output belongs to another job: ");
+        values = csv.with(Settings.FORMAT_OPTION, List.of("pathGlobFilter=a*", "ignoreCorruptFiles=true"));
+        assertThat(run().wasComplete()).isTrue();
+    }
+
     /** Spark has a hidden column of that name, from which it is known where a row lies. */
     @Test
     void aColumnCalledMetadataIsAColumn() throws IOException {
         values = values.with(Settings.KEEP_COLUMNS, List.of("_metadata"));
         spark.range(2)
-                .selectExpr("concat('p ', id) as prompt", "named_struct('file_path', 'x', 'row_index', 7L) as _metadata")
+                .selectExpr(
+                        "concat('p ', id) as prompt", "named_struct('file_path', 'x', 'row_index', 7L) as _metadata")
                 .coalesce(1)
                 .write()
                 .parquet(dir.resolve("input").toString());
         run();
         assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactly("p 0", "p 1");
-        assertThat(results()).extracting(row -> row.<Row>getAs("_metadata").getLong(1)).containsOnly(7L);
+        assertThat(results())
+                .extracting(row -> row.<Row>getAs("_metadata").getLong(1))
+                .containsOnly(7L);
         Files.writeString(dir.resolve("a.csv"), "prompt,_metadata\np,mine\n");
         values = values.with(Settings.INPUT_PATH, dir.resolve("a.csv").toString())
                 .with(Settings.FORMAT, "csv")
                 .with(Settings.OVERWRITE, true);
         run();
-        assertThat(results()).extracting(row -> row.getString(0), row -> row.<String>getAs("_metadata")).containsExactly(
-                org.assertj.core.groups.Tuple.tuple("a.csv:0", "mine"));
+        assertThat(results())
+                .extracting(row -> row.getString(0), row -> row.<String>getAs("_metadata"))
+                .containsExactly(org.assertj.core.groups.Tuple.tuple("a.csv:0", "mine"));
     }
 
     @Test

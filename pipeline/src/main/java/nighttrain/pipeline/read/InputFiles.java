@@ -9,11 +9,14 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.job.Fingerprint;
 import org.apache.hadoop.conf.Configuration;
@@ -26,12 +29,14 @@ import org.apache.hadoop.fs.RemoteIterator;
 /**
  * The files of an input.
  *
- * @param root directory that the files' names are relative to
- * @param pattern path pattern by which Spark finds the same files: pattern characters that belong to a name are escaped
- * @param partitions names of the partition columns, from folders {@code key=value}
- * @param files files in the order of their names
+ * @param root what their names are relative to
+ * @param pattern what makes Spark find the same: characters of patterns that belong to a name are escaped
+ * @param partitions names of partition columns, from folders {@code key=value}
+ * @param files in the order of their names
+ * @param options of Spark's reader: other rows may come of the same files by others
  */
-record InputFiles(Path root, String pattern, List<String> partitions, List<InputFile> files) {
+record InputFiles(
+        Path root, String pattern, List<String> partitions, List<InputFile> files, SortedMap<String, String> options) {
     /**
      * A file.
      *
@@ -106,7 +111,7 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
                             ? "no file is in it; check --input"
                             : "no file is in it but hidden ones, whose names begin with _ or .; check --input");
         }
-        return new InputFiles(root, pattern, partitions(keys), files);
+        return new InputFiles(root, pattern, partitions(keys), files, new TreeMap<>());
     }
 
     /** Returns the partition keys of the folders above a file; empty text for a folder without a key. */
@@ -135,15 +140,26 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
         return partitions;
     }
 
-    /** Returns a text that is equal for the same files and differs when one is added, removed or changed. */
+    /** The same, read with these options. */
+    InputFiles readWith(Map<String, String> given) {
+        SortedMap<String, String> sorted = new TreeMap<>();
+        given.forEach((name, value) -> sorted.put(name.toLowerCase(Locale.ROOT), value));
+        // It leaves out what a run failed by, and that job goes on.
+        sorted.remove(InputReader.SKIP_CORRUPT.toLowerCase(Locale.ROOT));
+        return new InputFiles(root, pattern, partitions, files, sorted);
+    }
+
+    /** Equal for the same files, different when one is added, removed or changed, or read otherwise; shows no option's value. */
     String identity() {
-        String listing = files.stream()
-                .map(file -> file.name() + "\t" + file.bytes() + "\t" + file.changedMs())
+        String listing = Stream.concat(
+                        files.stream().map(file -> file.name() + "\t" + file.bytes() + "\t" + file.changedMs()),
+                        options.entrySet().stream().map(Object::toString))
                 .collect(Collectors.joining("\n"));
         long bytes = files.stream().mapToLong(InputFile::bytes).sum();
         String digest =
                 Fingerprint.sha256(listing.getBytes(StandardCharsets.UTF_8)).substring(0, 16);
-        return files.size() + (files.size() == 1 ? " file, " : " files, ") + bytes + " bytes, " + digest;
+        return files.size() + (files.size() == 1 ? " file, " : " files, ") + bytes + " bytes, " + digest
+                + (options.isEmpty() ? "" : ", by " + String.join(", ", options.keySet()));
     }
 
     /** Returns a file's name relative to the root, from its URI as Spark gives it. */
@@ -158,7 +174,8 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
                 root,
                 pattern,
                 partitions,
-                files.stream().filter(file -> listed.contains(file.name())).toList());
+                files.stream().filter(file -> listed.contains(file.name())).toList(),
+                options);
     }
 
     private static String relative(Path root, Path file) {

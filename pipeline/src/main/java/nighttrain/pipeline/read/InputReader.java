@@ -49,7 +49,7 @@ public final class InputReader {
     private static final boolean HAS_HIVE =
             InputReader.class.getClassLoader().getResource("org/apache/hadoop/hive/conf/HiveConf.class") != null;
     private static final String RECURSIVE = "recursiveFileLookup";
-    private static final String SKIP_CORRUPT = "ignoreCorruptFiles";
+    static final String SKIP_CORRUPT = "ignoreCorruptFiles";
     private static final String MULTI_LINE = "multiLine";
     private static final String CORRUPT_NAME = "columnNameOfCorruptRecord";
 
@@ -78,7 +78,7 @@ public final class InputReader {
                     input.option(),
                     input.help() + "; give " + input.option() + " " + input.placeholder());
         }
-        InputFiles files = InputFiles.list(options.path().get(), hadoop);
+        InputFiles files = InputFiles.list(options.path().get(), hadoop).readWith(options.formatOptions());
         if (format.equals(JSON) && !isSet(options, MULTI_LINE)) {
             JsonArray.refuse(files, hadoop);
         }
