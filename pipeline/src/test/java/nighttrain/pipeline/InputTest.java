@@ -113,6 +113,24 @@ class InputTest extends JobTest {
         assertThat(output.collectAsList()).isEqualTo(input.collectAsList());
     }
 
+    @Test
+    void aCsvRowThatIsLongerThanTheFirstLineIsAnError() throws IOException {
+        Path input = Files.createDirectories(dir.resolve("input/day=1"));
+        Files.writeString(
+                input.resolve("a.csv"),
+                "id;prompt;right\n1;\"quoted; \"\"text\"\"\n\";x\n2;cut; off;x\n3;short\n4;no value;;\n5;cut;;;too\n");
+        values = values.with(Settings.FORMAT, "csv")
+                .with(Settings.FORMAT_OPTION, List.of("sep=;"))
+                .with(Settings.KEEP_COLUMNS, List.of("day"));
+        run();
+        assertThat(results())
+                .extracting(row -> row.<String>getAs("text"))
+                .containsExactly("quoted; \"text\"\n", null, "short", "no value", null);
+        assertThat(results().get(1).<String>getAs("error_message"))
+                .isEqualTo("record cannot be parsed: 2;cut; off;x (as csv; mend it or leave it out)");
+        assertThat(results()).extracting(row -> row.<Integer>getAs("day")).containsOnly(1);
+    }
+
     /** The same files are other rows then. */
     @Test
     void aJobWithOtherFormatOptionsIsAnother() throws IOException {

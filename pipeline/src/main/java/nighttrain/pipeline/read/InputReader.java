@@ -37,11 +37,12 @@ import org.apache.spark.sql.types.StructType;
 public final class InputReader {
     private static final String PARQUET = "parquet";
     private static final String JSON = "json";
+    private static final String CSV = "csv";
     private static final String ICEBERG = "iceberg";
     /** Formats whose rows carry the name of their file. */
     private static final Set<String> FILE_FORMATS =
-            Set.of(PARQUET, "csv", JSON, "orc", "text", "avro", "xml", "binaryfile");
-    /** Formats of tables that catalogs list by name. */
+            Set.of(PARQUET, CSV, JSON, "orc", "text", "avro", "xml", "binaryfile");
+    /** Formats of tables that catalogs know by name. */
     private static final Set<String> TABLE_FORMATS = Set.of("delta", ICEBERG);
     /** Options by which a user makes Spark choose among the files. */
     private static final List<String> CHOOSING = List.of("pathGlobFilter", "modifiedBefore", "modifiedAfter");
@@ -142,15 +143,32 @@ public final class InputReader {
         }
         Dataset<Row> table = options.kind()
                 .table(spark.read().options(layout), listed.pattern())
-                .orElseGet(() -> reader(options, layout).load(listed.pattern()));
+                .orElseGet(() -> rows(format, options, layout, listed));
         requireAll(chosen(options, listed, () -> table), table.inputFiles());
         return new StagedSource(withColumns(table, format, options, listed), Optional.of(listed));
     }
 
+    private Dataset<Row> rows(String format, InputOptions options, Map<String, String> layout, InputFiles listed) {
+        Dataset<Row> table = reader(options, layout).load(listed.pattern());
+        // Who says how malformed rows are read is obeyed.
+        boolean checks = format.equals(CSV)
+                && option(options, "mode").isEmpty()
+                && table.columns().length > listed.partitions().size()
+                && !Columns.has(table.schema(), corruptName(options));
+        return checks
+                ? CsvRows.withLongRows(
+                        table, reader(options, layout), readerOptions(options, Map.of()), listed, corruptName(options))
+                : table;
+    }
+
     private DataFrameReader reader(InputOptions options, Map<String, String> layout) {
+        return spark.read().format(options.format()).options(readerOptions(options, layout));
+    }
+
+    private static Map<String, String> readerOptions(InputOptions options, Map<String, String> layout) {
         Map<String, String> all = new HashMap<>(layout);
-        if (options.format().equalsIgnoreCase("csv")) {
-            // Columns need names: a job refers to columns by name.
+        if (options.format().equalsIgnoreCase(CSV)) {
+            // A table without names for its columns is of no use here.
             all.put("header", "true");
             all.put(MULTI_LINE, "true");
             all.put("escape", "\"");
@@ -159,7 +177,7 @@ public final class InputReader {
             all.keySet().removeIf(key::equalsIgnoreCase);
             all.put(key, value);
         });
-        return spark.read().format(options.format()).options(all);
+        return all;
     }
 
     /** Returns the files that Spark chooses if the user set an option that makes it choose; else all files. */
@@ -199,8 +217,7 @@ public final class InputReader {
      * if no row could be parsed, the columns are unknown.
      */
     private Dataset<Row> withColumns(Dataset<Row> table, String format, InputOptions options, InputFiles files) {
-        String corrupt = option(options, CORRUPT_NAME)
-                .orElseGet(() -> spark.conf().get("spark.sql." + CORRUPT_NAME, "_corrupt_record"));
+        String corrupt = corruptName(options);
         boolean hasCorrupt = Columns.has(table.schema(), corrupt);
         boolean hasOthers = Arrays.stream(table.schema().fieldNames())
                 .anyMatch(name -> !name.equals(corrupt) && !files.partitions().contains(name));
@@ -219,7 +236,12 @@ public final class InputReader {
                         : "without rows, " + format + " does not tell them; check --input");
     }
 
-    /** Runs an action of Spark's reader. Spark throws the checked AnalysisException without declaring it. */
+    private String corruptName(InputOptions options) {
+        return option(options, CORRUPT_NAME)
+                .orElseGet(() -> spark.conf().get("spark.sql." + CORRUPT_NAME, "_corrupt_record"));
+    }
+
+    /** An action of Spark's reader. Spark throws AnalysisException, which is checked, past signatures that do not say so. */
     private static <T> T load(InputOptions options, Supplier<T> action) {
         try {
             return action.get();
