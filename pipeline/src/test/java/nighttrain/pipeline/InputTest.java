@@ -114,6 +114,24 @@ class InputTest extends JobTest {
     }
 
     @Test
+    void csvFilesHaveTheirColumnsInOneOrder() throws IOException {
+        Path input = Files.createDirectory(dir.resolve("input"));
+        Files.writeString(input.resolve("a.csv"), "n,prompt\n1,first\n");
+        Files.writeString(input.resolve("b.csv"), "\uFEFF\"n\",PROMPT\r\n2,second\r\n");
+        Files.writeString(input.resolve("c.csv"), "");
+        values = values.with(Settings.FORMAT, "csv").with(Settings.PROMPT_TEXT, "{n}");
+        run();
+        assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactly("1", "2");
+        Files.writeString(input.resolve("d.csv"), "prompt,n\nthird,3\n");
+        refuses(
+                "CSV files with different columns: d.csv (it has prompt, n, and a.csv has n, prompt; write it in the same"
+                        + " order, or run it as a job of its own)");
+        values = values.with(Settings.FORMAT_OPTION, List.of("pathGlobFilter=d*"))
+                .with(Settings.OUTPUT_PATH, dir.resolve("other").toString());
+        assertThat(run().rows()).isEqualTo(1);
+    }
+
+    @Test
     void aCsvRowThatIsLongerThanTheFirstLineIsAnError() throws IOException {
         Path input = Files.createDirectories(dir.resolve("input/day=1"));
         Files.writeString(

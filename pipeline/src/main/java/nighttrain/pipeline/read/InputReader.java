@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -150,6 +151,11 @@ public final class InputReader {
 
     private Dataset<Row> rows(String format, InputOptions options, Map<String, String> layout, InputFiles listed) {
         Dataset<Row> table = reader(options, layout).load(listed.pattern());
+        if (format.equals(CSV)) {
+            Map<String, String> how = readerOptions(options, Map.of());
+            CsvHeaders.refuseOthers(
+                    spark, reader(options, Map.of()), how, chosen(options, listed, () -> table), hadoop);
+        }
         // Who says how malformed rows are read is obeyed.
         boolean checks = format.equals(CSV)
                 && option(options, "mode").isEmpty()
@@ -285,7 +291,7 @@ public final class InputReader {
          */
         static void refuse(InputFiles files, Configuration hadoop) {
             InputFile first = files.files().get(0);
-            String line = firstLine(first, hadoop).strip();
+            String line = firstLine(first.uri(), hadoop, StandardCharsets.UTF_8).strip();
             if (line.startsWith("[") && !line.endsWith("]") && line.length() < LINE_CHARS - 1) {
                 throw UserError.of(
                         "input is one JSON array",
@@ -294,12 +300,13 @@ public final class InputReader {
             }
         }
 
-        private static String firstLine(InputFile file, Configuration hadoop) {
-            Path path = new Path(URI.create(file.uri()));
+        /** The first line of a text that is not blank. */
+        static String firstLine(String uri, Configuration hadoop, Charset charset) {
+            Path path = new Path(URI.create(uri));
             CompressionCodec codec = new CompressionCodecFactory(hadoop).getCodec(path);
             try (InputStream plain = path.getFileSystem(hadoop).open(path);
                     InputStream bytes = codec == null ? plain : codec.createInputStream(plain);
-                    BufferedReader text = new BufferedReader(new InputStreamReader(bytes, StandardCharsets.UTF_8))) {
+                    BufferedReader text = new BufferedReader(new InputStreamReader(bytes, charset))) {
                 StringBuilder line = new StringBuilder();
                 for (int c = text.read(); c >= 0 && line.length() < LINE_CHARS; c = text.read()) {
                     boolean ends = c == '\n' || c == '\r';

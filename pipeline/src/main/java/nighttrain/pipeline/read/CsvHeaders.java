@@ -1,0 +1,91 @@
+package nighttrain.pipeline.read;
+
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.read.InputFiles.InputFile;
+import nighttrain.pipeline.read.InputReader.JsonArray;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.DataFrameReader;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.SerializableConfiguration;
+
+/** First lines of CSV files. Spark takes the names of columns from one file, and values of all files by their places. */
+final class CsvHeaders {
+    private static final int TASKS_PER_SLOT = 4;
+
+    private CsvHeaders() {}
+
+    /**
+     * Refuses a file whose columns are not those of the first file in the same order.
+     *
+     * @param options those of the reader
+     */
+    static void refuseOthers(
+            SparkSession spark,
+            DataFrameReader reader,
+            Map<String, String> options,
+            InputFiles files,
+            Configuration hadoop) {
+        boolean named = find(options, "header").map(Boolean::parseBoolean).orElse(false);
+        if (!named || files.files().size() < 2) {
+            return;
+        }
+        String first = null;
+        List<String> columns = List.of();
+        for (Map.Entry<String, String> line :
+                firstLines(spark, options, files, hadoop).entrySet()) {
+            List<String> own = List.of(reader.csv(spark.createDataset(List.of(line.getKey()), Encoders.STRING()))
+                    .columns());
+            if (first == null) {
+                first = line.getValue();
+                columns = own;
+            } else if (!lower(own).equals(lower(columns))) {
+                throw UserError.of(
+                        "CSV files with different columns",
+                        line.getValue(),
+                        "it has " + String.join(", ", own) + ", and " + first + " has " + String.join(", ", columns)
+                                + "; write it in the same order, or run it as a job of its own");
+            }
+        }
+    }
+
+    /** Each with a file that has it. They are read on the cluster: there may be many files, each a round trip to the store away. */
+    private static Map<String, String> firstLines(
+            SparkSession session, Map<String, String> options, InputFiles files, Configuration hadoop) {
+        String charset =
+                find(options, "encoding").or(() -> find(options, "charset")).orElse(StandardCharsets.UTF_8.name());
+        JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
+        Broadcast<SerializableConfiguration> conf = spark.broadcast(new SerializableConfiguration(hadoop));
+        List<String> uris = files.files().stream().map(InputFile::uri).toList();
+        List<String> lines = spark.parallelize(uris, Math.min(uris.size(), TASKS_PER_SLOT * spark.defaultParallelism()))
+                .map(uri -> JsonArray.firstLine(uri, conf.value().value(), Charset.forName(charset)))
+                .collect();
+        Map<String, String> fileOfLine = new LinkedHashMap<>();
+        for (int i = 0; i < lines.size(); i++) {
+            if (!lines.get(i).isBlank()) { // of an empty file
+                fileOfLine.putIfAbsent(lines.get(i), files.files().get(i).name());
+            }
+        }
+        return fileOfLine;
+    }
+
+    private static Optional<String> find(Map<String, String> options, String name) {
+        return options.entrySet().stream()
+                .filter(option -> option.getKey().equalsIgnoreCase(name))
+                .map(Map.Entry::getValue)
+                .findFirst();
+    }
+
+    private static List<String> lower(List<String> names) {
+        return names.stream().map(name -> name.toLowerCase(Locale.ROOT)).toList();
+    }
+}
