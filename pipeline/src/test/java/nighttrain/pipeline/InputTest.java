@@ -147,6 +147,10 @@ class InputTest extends JobTest {
         assertThat(results().get(1).<String>getAs("error_message"))
                 .isEqualTo("record cannot be parsed: 2;cut; off;x (as csv; mend it or leave it out)");
         assertThat(results()).extracting(row -> row.<Integer>getAs("day")).containsOnly(1);
+        values = values.with(Settings.PROMPT_COLUMN, "text");
+        refuses(
+                "no such column: text (named by --prompt-column; the input's columns are id, prompt, right, day; check the"
+                        + " name)");
     }
 
     /** The same files are other rows then. */

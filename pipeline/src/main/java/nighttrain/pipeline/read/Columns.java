@@ -3,9 +3,12 @@ package nighttrain.pipeline.read;
 import static org.apache.spark.sql.functions.col;
 
 import java.util.Arrays;
+import java.util.stream.Collectors;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.read.InputColumns.CorruptColumn;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /** Finds columns by the exact name that a user gave, dots and spaces included. */
@@ -31,8 +34,12 @@ final class Columns {
         return schema.apply(name).dataType();
     }
 
+    /** Those of the input, without the one for rows that cannot be parsed. */
     static String list(StructType schema) {
-        return String.join(", ", schema.fieldNames());
+        return Arrays.stream(schema.fields())
+                .filter(field -> !CorruptColumn.is(field))
+                .map(StructField::name)
+                .collect(Collectors.joining(", "));
     }
 
     static Column quoted(String name) {

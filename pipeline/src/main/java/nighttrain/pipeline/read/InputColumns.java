@@ -15,6 +15,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.MetadataBuilder;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -122,9 +123,13 @@ public record InputColumns(
                     name, new MetadataBuilder().putString(KEY, format).build());
         }
 
+        static boolean is(StructField field) {
+            return field.metadata().contains(KEY);
+        }
+
         static Optional<CorruptColumn> in(StructType schema) {
             return Arrays.stream(schema.fields())
-                    .filter(field -> field.metadata().contains(KEY))
+                    .filter(CorruptColumn::is)
                     .map(field ->
                             new CorruptColumn(field.name(), field.metadata().getString(KEY)))
                     .findFirst();
