@@ -109,15 +109,21 @@ public final class Labels implements RowKind {
      */
     public static String marked(String template, boolean each) {
         if (!each) {
-            return template.replace("{labels}", LABELS_MARK);
+            return marked(template, "labels", LABELS_MARK);
         }
-        if (!template.contains("{label}")) {
+        String asking = marked(template, "label", LABEL_MARK);
+        if (asking.equals(template)) {
             throw UserError.of(
                     "no {label} in the prompt",
                     template,
                     "--multi asks a question about each label; write {label} where its name belongs");
         }
-        return template.replace("{label}", LABEL_MARK).replace("{description}", DESCRIPTION_MARK);
+        return marked(asking, "description", DESCRIPTION_MARK);
+    }
+
+    /** Two braces are a brace itself, as everywhere in a template. */
+    private static String marked(String template, String name, String mark) {
+        return template.replaceAll("(?<!\\{)((?:\\{\\{)*)\\{" + name + "}", "$1" + mark);
     }
 
     private boolean each() {

@@ -1,6 +1,7 @@
 package nighttrain.pipeline.label;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -280,6 +281,14 @@ class LabelJobTest extends JobTest {
                     .orElseThrow();
             assertThat(Files.readAllLines(csv)).hasSize(11).first().asString().startsWith("id,right,label,confidence");
         }
+    }
+
+    @Test
+    void doubledBracesOfAPromptAreBraces() {
+        assertThat(Labels.marked("{{labels}} {{{labels}}} {labels}", false)).isEqualTo("{{labels}} {{\uFDD2}} \uFDD2");
+        assertThat(Labels.marked("{{\"label\": 1}} {label}{description}", true))
+                .isEqualTo("{{\"label\": 1}} \uFDD0\uFDD1");
+        assertThatThrownBy(() -> Labels.marked("{{label}}", true)).hasMessageStartingWith("no {label} in the prompt: ");
     }
 
     @Test
