@@ -54,6 +54,8 @@ final class LabelFindings {
     private static final String LABEL = "label";
     private static final String LABELS = "labels";
     private static final String CONFIDENCE = "confidence";
+    /** A name that no user's column has. */
+    private static final String RANK = "_nt_uncertain";
 
     private final Dataset<Row> results;
     private final LabelOptions options;
@@ -324,11 +326,10 @@ final class LabelFindings {
     private Dataset<Row> review() {
         Column label = each() ? coalesce(concat_ws(",", col(LABELS)), lit("")) : coalesce(col(LABEL), lit(""));
         return results.filter(col("error").isNull().and(col("margin").isNotNull()))
-                .withColumn(
-                        "uncertain", row_number().over(Window.partitionBy(label).orderBy(col("margin"), col("id"))))
-                .orderBy(col("uncertain"), col("margin"), col("id"))
+                .withColumn(RANK, row_number().over(Window.partitionBy(label).orderBy(col("margin"), col("id"))))
+                .orderBy(col(RANK), col("margin"), col("id"))
                 .limit(options.review())
-                .drop("uncertain", "error", "error_message")
+                .drop(RANK, "error", "error_message")
                 .orderBy(col("margin"), col("id"));
     }
 }

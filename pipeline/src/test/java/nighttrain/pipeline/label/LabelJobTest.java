@@ -292,6 +292,17 @@ class LabelJobTest extends JobTest {
     }
 
     @Test
+    void aKeptColumnCalledUncertainIsInTheReview() {
+        spark.range(4)
+                .selectExpr("concat('p ', id) as prompt", "id as uncertain")
+                .write()
+                .parquet(dir.resolve("input").toString());
+        values = values.with(Settings.KEEP_COLUMNS, List.of("uncertain")).with(Settings.REVIEW, 2);
+        run();
+        assertThat(table("review")).hasSize(2).allMatch(row -> row.<Long>getAs("uncertain") != null);
+    }
+
+    @Test
     void aKilledJobIsResumed() {
         input(1, prompts(ROWS));
         script().answerMs.set(30);
