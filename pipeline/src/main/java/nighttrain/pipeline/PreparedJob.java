@@ -183,7 +183,7 @@ record PreparedJob(
         }
     }
 
-    /** An earlier job's results may be prompts, but not of a job that deletes them before it reads them. */
+    /** Refuses a job that would delete its own input: results of an earlier job may be prompts, but not of a job that overwrites them. */
     private static void refuseToDeleteInput(InputSource source, JobFolder folder) {
         boolean deletes = Arrays.stream(source.table(List.of()).inputFiles())
                 .map(file -> new Path(URI.create(file)))

@@ -204,14 +204,14 @@ public record JobFolder(FileSystem fs, Path output) {
         }
     }
 
-    /** Whether {@link #clear} deletes that file. */
+    /** Returns whether {@link #clear} deletes a file. */
     public boolean clears(Path file) {
         String below = output + "/";
         return file.toString().startsWith(below)
                 && OURS.contains(file.toString().substring(below.length()).split("/", 2)[0]);
     }
 
-    /** Deletes what Night Train wrote, other files stay; the lock stays until it is released. */
+    /** Deletes all files that Night Train wrote; other files stay, and so does the lock until it is released. */
     public void clear() {
         // The summary goes first: an interrupted deletion must not look like a complete job.
         Files.unchecked(() -> {

@@ -54,7 +54,7 @@ final class LabelFindings {
     private static final String LABEL = "label";
     private static final String LABELS = "labels";
     private static final String CONFIDENCE = "confidence";
-    /** A name that no user's column has. */
+    /** Helper column, whose name no column of a user has. */
     private static final String RANK = "_nt_uncertain";
 
     private final Dataset<Row> results;

@@ -121,7 +121,7 @@ public final class Labels implements RowKind {
         return marked(asking, "description", DESCRIPTION_MARK);
     }
 
-    /** Two braces are a brace itself, as everywhere in a template. */
+    /** Replaces a placeholder by its mark. Two braces stand for one brace, as everywhere in a template. */
     private static String marked(String template, String name, String mark) {
         return template.replaceAll("(?<!\\{)((?:\\{\\{)*)\\{" + name + "}", "$1" + mark);
     }

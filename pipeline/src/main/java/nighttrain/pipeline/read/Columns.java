@@ -34,7 +34,7 @@ final class Columns {
         return schema.apply(name).dataType();
     }
 
-    /** Those of the input, without the one for rows that cannot be parsed. */
+    /** Lists the columns of the input, without the column for rows that cannot be parsed. */
     static String list(StructType schema) {
         return Arrays.stream(schema.fields())
                 .filter(field -> !CorruptColumn.is(field))

@@ -18,7 +18,7 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 
-/** First lines of CSV files. Spark takes the names of columns from one file, and values of all files by their places. */
+/** Compares the first lines of CSV files: Spark takes the column names from one file and the values of all files by position. */
 final class CsvHeaders {
     private static final int TASKS_PER_SLOT = 4;
 
@@ -27,7 +27,7 @@ final class CsvHeaders {
     /**
      * Refuses a file whose columns are not those of the first file in the same order.
      *
-     * @param options those of the reader
+     * @param options options of the reader
      */
     static void refuseOthers(
             SparkSession spark,
@@ -58,7 +58,7 @@ final class CsvHeaders {
         }
     }
 
-    /** Each with a file that has it. They are read on the cluster: there may be many files, each a round trip to the store away. */
+    /** Returns each first line with a file that has it. The cluster reads them, since there may be many files and each costs a round trip to its store. */
     private static Map<String, String> firstLines(
             SparkSession session, Map<String, String> options, InputFiles files, Configuration hadoop) {
         String charset =
@@ -71,7 +71,7 @@ final class CsvHeaders {
                 .collect();
         Map<String, String> fileOfLine = new LinkedHashMap<>();
         for (int i = 0; i < lines.size(); i++) {
-            if (!lines.get(i).isBlank()) { // of an empty file
+            if (!lines.get(i).isBlank()) { // the file is empty
                 fileOfLine.putIfAbsent(lines.get(i), files.files().get(i).name());
             }
         }

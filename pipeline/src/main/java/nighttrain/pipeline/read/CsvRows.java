@@ -14,18 +14,18 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.DataTypes;
 
-/** Rows of CSV files that have more fields than the first line. Spark drops the last ones: a text with a comma and no quotes is cut. */
+/** Finds rows of CSV files with more fields than the first line. Spark drops the extra fields, so it cuts an unquoted text with a comma. */
 final class CsvRows {
-    /** Of these fields one has a value, or nothing of use is dropped. */
+    /** Number of extra fields that are checked for a value. */
     private static final int FIELDS_LOOKED_AT = 100;
 
     private CsvRows() {}
 
     /**
-     * The table, with the text of such a row in a column of that name, which is null in others: a row that has fewer fields lacks nothing
-     * that is there.
+     * Returns the table with one more column, {@code column}: the text of a row with extra fields, null for other rows. Rows with too few fields
+     * lose no text, so they count as well formed.
      *
-     * @param options those of the reader
+     * @param options options of the reader
      */
     static Dataset<Row> withLongRows(
             Dataset<Row> table, DataFrameReader reader, Map<String, String> options, InputFiles files, String column) {

@@ -29,11 +29,11 @@ import org.apache.hadoop.fs.RemoteIterator;
 /**
  * The files of an input.
  *
- * @param root what their names are relative to
- * @param pattern what makes Spark find the same: characters of patterns that belong to a name are escaped
- * @param partitions names of partition columns, from folders {@code key=value}
- * @param files in the order of their names
- * @param options of Spark's reader: other rows may come of the same files by others
+ * @param root directory that the files' names are relative to
+ * @param pattern path pattern by which Spark finds the same files: pattern characters that belong to a name are escaped
+ * @param partitions names of the partition columns, from folders {@code key=value}
+ * @param files files in the order of their names
+ * @param options options of Spark's reader, which may read other rows from the same files
  */
 record InputFiles(
         Path root, String pattern, List<String> partitions, List<InputFile> files, SortedMap<String, String> options) {
@@ -140,16 +140,19 @@ record InputFiles(
         return partitions;
     }
 
-    /** The same, read with these options. */
+    /** Returns the same files, read with these options. */
     InputFiles readWith(Map<String, String> given) {
         SortedMap<String, String> sorted = new TreeMap<>();
         given.forEach((name, value) -> sorted.put(name.toLowerCase(Locale.ROOT), value));
-        // It leaves out what a run failed by, and that job goes on.
+        // A user sets it to continue a job that failed on a corrupt file, so it does not make another job.
         sorted.remove(InputReader.SKIP_CORRUPT.toLowerCase(Locale.ROOT));
         return new InputFiles(root, pattern, partitions, files, sorted);
     }
 
-    /** Equal for the same files, different when one is added, removed or changed, or read otherwise; shows no option's value. */
+    /**
+     * Returns a text that is equal for the same files and options and differs when a file is added, removed or changed, or is read with other
+     * options. The text does not show the values of options.
+     */
     String identity() {
         String listing = Stream.concat(
                         files.stream().map(file -> file.name() + "\t" + file.bytes() + "\t" + file.changedMs()),

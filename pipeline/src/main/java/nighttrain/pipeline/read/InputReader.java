@@ -43,7 +43,7 @@ public final class InputReader {
     /** Formats whose rows carry the name of their file. */
     private static final Set<String> FILE_FORMATS =
             Set.of(PARQUET, CSV, JSON, "orc", "text", "avro", "xml", "binaryfile");
-    /** Formats of tables that catalogs know by name. */
+    /** Formats of tables that catalogs list by name. */
     private static final Set<String> TABLE_FORMATS = Set.of("delta", ICEBERG);
     /** Options by which a user makes Spark choose among the files. */
     private static final List<String> CHOOSING = List.of("pathGlobFilter", "modifiedBefore", "modifiedAfter");
@@ -156,7 +156,7 @@ public final class InputReader {
             CsvHeaders.refuseOthers(
                     spark, reader(options, Map.of()), how, chosen(options, listed, () -> table), hadoop);
         }
-        // Who says how malformed rows are read is obeyed.
+        // A user who sets the mode decides how malformed rows are read.
         boolean checks = format.equals(CSV)
                 && option(options, "mode").isEmpty()
                 && table.columns().length > listed.partitions().size()
@@ -174,7 +174,7 @@ public final class InputReader {
     private static Map<String, String> readerOptions(InputOptions options, Map<String, String> layout) {
         Map<String, String> all = new HashMap<>(layout);
         if (options.format().equalsIgnoreCase(CSV)) {
-            // A table without names for its columns is of no use here.
+            // Columns need names: a job refers to columns by name.
             all.put("header", "true");
             all.put(MULTI_LINE, "true");
             all.put("escape", "\"");
@@ -247,7 +247,7 @@ public final class InputReader {
                 .orElseGet(() -> spark.conf().get("spark.sql." + CORRUPT_NAME, "_corrupt_record"));
     }
 
-    /** An action of Spark's reader. Spark throws AnalysisException, which is checked, past signatures that do not say so. */
+    /** Runs an action of Spark's reader. Spark throws the checked AnalysisException without declaring it. */
     private static <T> T load(InputOptions options, Supplier<T> action) {
         try {
             return action.get();

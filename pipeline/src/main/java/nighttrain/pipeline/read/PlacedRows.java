@@ -43,12 +43,15 @@ record PlacedRows(Dataset<Row> physical, List<Segment> segments) {
                 metadata(parquet, "row_index").as(INDEX)));
     }
 
-    /** A row's physical file, as the path of its URI: how Spark writes what is before that depends on how it found the file. */
+    /**
+     * Returns a row's physical file as the path of its URI. The scheme and host are cut off: Spark writes them differently depending on how
+     * it found the file.
+     */
     static Column part(Dataset<Row> files) {
         return regexp_replace(metadata(files, "file_path"), "^[^/:]+:(//[^/]*)?", "");
     }
 
-    /** What Spark knows of where a row lies, also where a column of the user's has the name of that. */
+    /** Returns a field of the metadata that Spark has of a row's file, even if the user has a column of the same name. */
     static Column metadata(Dataset<Row> files, String field) {
         return files.metadataColumn("_metadata").getField(field);
     }

@@ -52,7 +52,7 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
     /** {@code a,b}: names without commas. */
     public static final SettingType<List<String>> NAMES =
             new SettingType<>("names separated by commas", Shape.ONE, SettingType::names, SettingType::joined);
-    /** The same where a name that is missing between two commas is a mistake. */
+    /** As {@link #NAMES}, but empty names between commas are kept, so that they can be refused. */
     public static final SettingType<List<String>> ITEMS = new SettingType<>(
             "texts separated by commas",
             Shape.ONE,

@@ -29,7 +29,7 @@ public final class SettingValues implements Serializable {
 
     private static final String BYTE_ORDER_MARK = "\uFEFF";
 
-    /** What keys of Spark's conf begin with, after {@link Setting#CONF_PREFIX}, that Night Train sets for itself. */
+    /** Prefix, after {@link Setting#CONF_PREFIX}, of keys in Spark's conf that Night Train itself sets. */
     private static final String INTERNAL = "stage.";
 
     /** Texts by setting name, as {@link Setting#print} writes them. */
@@ -285,7 +285,7 @@ public final class SettingValues implements Serializable {
         }
     }
 
-    /** The text of the file that was given for this setting, without the byte order mark that some editors put before it. */
+    /** Returns the text of the file that this setting names, without the byte order mark that some editors write first. */
     static String read(String file, Setting<String> setting) {
         try {
             String text = Files.readString(Path.of(file));
