@@ -5,7 +5,6 @@ import static org.apache.spark.sql.functions.col;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.read.InputColumns.CorruptColumn;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;

@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.read.InputFiles.InputFile;
-import nighttrain.pipeline.read.InputReader.JsonArray;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -67,7 +66,7 @@ final class CsvHeaders {
         Broadcast<SerializableConfiguration> conf = spark.broadcast(new SerializableConfiguration(hadoop));
         List<String> uris = files.files().stream().map(InputFile::uri).toList();
         List<String> lines = spark.parallelize(uris, Math.min(uris.size(), TASKS_PER_SLOT * spark.defaultParallelism()))
-                .map(uri -> JsonArray.firstLine(uri, conf.value().value(), Charset.forName(charset)))
+                .map(uri -> FirstLine.of(uri, conf.value().value(), Charset.forName(charset)))
                 .collect();
         Map<String, String> fileOfLine = new LinkedHashMap<>();
         for (int i = 0; i < lines.size(); i++) {

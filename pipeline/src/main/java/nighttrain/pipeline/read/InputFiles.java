@@ -37,6 +37,9 @@ import org.apache.hadoop.fs.RemoteIterator;
  */
 record InputFiles(
         Path root, String pattern, List<String> partitions, List<InputFile> files, SortedMap<String, String> options) {
+    /** Option by which Spark leaves out files that it cannot read. */
+    static final String SKIP_CORRUPT = "ignoreCorruptFiles";
+
     /**
      * A file.
      *
@@ -145,7 +148,7 @@ record InputFiles(
         SortedMap<String, String> sorted = new TreeMap<>();
         given.forEach((name, value) -> sorted.put(name.toLowerCase(Locale.ROOT), value));
         // A user sets it to continue a job that failed on a corrupt file, so it does not make another job.
-        sorted.remove(InputReader.SKIP_CORRUPT.toLowerCase(Locale.ROOT));
+        sorted.remove(SKIP_CORRUPT.toLowerCase(Locale.ROOT));
         return new InputFiles(root, pattern, partitions, files, sorted);
     }
 

@@ -1,12 +1,5 @@
 package nighttrain.pipeline.read;
 
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
-import java.net.URI;
-import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -19,15 +12,11 @@ import java.util.TreeSet;
 import java.util.function.Supplier;
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.read.InputColumns.CorruptColumn;
 import nighttrain.pipeline.read.InputFiles.InputFile;
 import nighttrain.pipeline.settings.GenerateOptions.InputOptions;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.io.compress.CompressionCodec;
-import org.apache.hadoop.io.compress.CompressionCodecFactory;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -51,7 +40,6 @@ public final class InputReader {
     private static final boolean HAS_HIVE =
             InputReader.class.getClassLoader().getResource("org/apache/hadoop/hive/conf/HiveConf.class") != null;
     private static final String RECURSIVE = "recursiveFileLookup";
-    static final String SKIP_CORRUPT = "ignoreCorruptFiles";
     private static final String MULTI_LINE = "multiLine";
     private static final String CORRUPT_NAME = "columnNameOfCorruptRecord";
 
@@ -82,7 +70,7 @@ public final class InputReader {
         }
         InputFiles files = InputFiles.list(options.path().get(), hadoop).readWith(options.formatOptions());
         if (format.equals(JSON) && !isSet(options, MULTI_LINE)) {
-            JsonArray.refuse(files, hadoop);
+            refuseArray(files, hadoop);
         }
         return load(options, () -> open(format, options, files));
     }
@@ -136,8 +124,8 @@ public final class InputReader {
                     options,
                     listed,
                     () -> reader(options, layout).schema(new StructType()).load(listed.pattern()));
-            boolean skipCorrupt = isSet(options, SKIP_CORRUPT)
-                    || Boolean.parseBoolean(spark.conf().get("spark.sql.files." + SKIP_CORRUPT, "false"));
+            boolean skipCorrupt = isSet(options, InputFiles.SKIP_CORRUPT)
+                    || Boolean.parseBoolean(spark.conf().get("spark.sql.files." + InputFiles.SKIP_CORRUPT, "false"));
             ParquetSource source = ParquetSource.open(spark, reader(options, layout), listed, files, skipCorrupt);
             requireAll(files, source.inputFiles());
             return source;
@@ -278,49 +266,18 @@ public final class InputReader {
                 && String.valueOf(unreadable.getMessage()).startsWith("[DATA_SOURCE_NOT_FOUND]");
     }
 
-    /** Detects a JSON file that is one array over several lines. Spark takes every line for a row, and none of them parses as one. */
-    static final class JsonArray {
-        /** Limit on the first line's length; a longer first line holds whole rows. */
-        private static final int LINE_CHARS = 1 << 16;
-
-        private JsonArray() {}
-
-        /**
-         * Refuses such a file. It checks only the first file: files of a folder are of one kind, and a row of another kind becomes a row
-         * error.
-         */
-        static void refuse(InputFiles files, Configuration hadoop) {
-            InputFile first = files.files().get(0);
-            String line = firstLine(first.uri(), hadoop, StandardCharsets.UTF_8).strip();
-            if (line.startsWith("[") && !line.endsWith("]") && line.length() < LINE_CHARS - 1) {
-                throw UserError.of(
-                        "input is one JSON array",
-                        first.name(),
-                        "one object per line is needed; use --format-option multiLine=true to read an array");
-            }
-        }
-
-        /** The first line of a text that is not blank. */
-        static String firstLine(String uri, Configuration hadoop, Charset charset) {
-            Path path = new Path(URI.create(uri));
-            CompressionCodec codec = new CompressionCodecFactory(hadoop).getCodec(path);
-            try (InputStream plain = path.getFileSystem(hadoop).open(path);
-                    InputStream bytes = codec == null ? plain : codec.createInputStream(plain);
-                    BufferedReader text = new BufferedReader(new InputStreamReader(bytes, charset))) {
-                StringBuilder line = new StringBuilder();
-                for (int c = text.read(); c >= 0 && line.length() < LINE_CHARS; c = text.read()) {
-                    boolean ends = c == '\n' || c == '\r';
-                    if (ends && !line.toString().isBlank()) {
-                        break;
-                    }
-                    if (c != '\uFEFF') {
-                        line.append((char) c);
-                    }
-                }
-                return line.toString();
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
+    /**
+     * Refuses a JSON file that is one array over several lines: Spark takes every line for a row, and none of them parses as one. It checks only
+     * the first file: files of a folder are of one kind, and a row of another kind becomes a row error.
+     */
+    private static void refuseArray(InputFiles files, Configuration hadoop) {
+        InputFile first = files.files().get(0);
+        String line = FirstLine.of(first.uri(), hadoop, StandardCharsets.UTF_8).strip();
+        if (line.startsWith("[") && !line.endsWith("]") && line.length() < FirstLine.MOST_CHARS - 1) {
+            throw UserError.of(
+                    "input is one JSON array",
+                    first.name(),
+                    "one object per line is needed; use --format-option multiLine=true to read an array");
         }
     }
 }
