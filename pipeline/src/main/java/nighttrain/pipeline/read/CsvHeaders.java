@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
+import java.util.SortedMap;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.read.InputFiles.InputFile;
 import org.apache.hadoop.conf.Configuration;
@@ -26,15 +26,15 @@ final class CsvHeaders {
     /**
      * Refuses a file whose columns are not those of the first file in the same order.
      *
-     * @param options options of the reader
+     * @param options options of the reader, by names in any case
      */
     static void refuseOthers(
             SparkSession spark,
             DataFrameReader reader,
-            Map<String, String> options,
+            SortedMap<String, String> options,
             InputFiles files,
             Configuration hadoop) {
-        boolean named = find(options, "header").map(Boolean::parseBoolean).orElse(false);
+        boolean named = Boolean.parseBoolean(options.get("header"));
         if (!named || files.files().size() < 2) {
             return;
         }
@@ -57,11 +57,14 @@ final class CsvHeaders {
         }
     }
 
-    /** Returns each first line with a file that has it. The cluster reads them, since there may be many files and each costs a round trip to its store. */
+    /**
+     * Returns each first line with a file that has it. The cluster reads the lines, since there may be many files and each costs a round trip
+     * to its store.
+     */
     private static Map<String, String> firstLines(
-            SparkSession session, Map<String, String> options, InputFiles files, Configuration hadoop) {
+            SparkSession session, SortedMap<String, String> options, InputFiles files, Configuration hadoop) {
         String charset =
-                find(options, "encoding").or(() -> find(options, "charset")).orElse(StandardCharsets.UTF_8.name());
+                options.getOrDefault("encoding", options.getOrDefault("charset", StandardCharsets.UTF_8.name()));
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
         Broadcast<SerializableConfiguration> conf = spark.broadcast(new SerializableConfiguration(hadoop));
         List<String> uris = files.files().stream().map(InputFile::uri).toList();
@@ -70,18 +73,11 @@ final class CsvHeaders {
                 .collect();
         Map<String, String> fileOfLine = new LinkedHashMap<>();
         for (int i = 0; i < lines.size(); i++) {
-            if (!lines.get(i).isBlank()) { // the file is empty
+            if (!lines.get(i).isBlank()) { // an empty file has no first line
                 fileOfLine.putIfAbsent(lines.get(i), files.files().get(i).name());
             }
         }
         return fileOfLine;
-    }
-
-    private static Optional<String> find(Map<String, String> options, String name) {
-        return options.entrySet().stream()
-                .filter(option -> option.getKey().equalsIgnoreCase(name))
-                .map(Map.Entry::getValue)
-                .findFirst();
     }
 
     private static List<String> lower(List<String> names) {

@@ -2,12 +2,13 @@ package nighttrain.pipeline.read;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import nighttrain.io.Causes;
@@ -140,9 +141,12 @@ public final class InputReader {
     private Dataset<Row> rows(String format, InputOptions options, Map<String, String> layout, InputFiles listed) {
         Dataset<Row> table = reader(options, layout).load(listed.pattern());
         if (format.equals(CSV)) {
-            Map<String, String> how = readerOptions(options, Map.of());
             CsvHeaders.refuseOthers(
-                    spark, reader(options, Map.of()), how, chosen(options, listed, () -> table), hadoop);
+                    spark,
+                    reader(options, Map.of()),
+                    readerOptions(options, Map.of()),
+                    chosen(options, listed, () -> table),
+                    hadoop);
         }
         // A user who sets the mode decides how malformed rows are read.
         boolean checks = format.equals(CSV)
@@ -159,18 +163,17 @@ public final class InputReader {
         return spark.read().format(options.format()).options(readerOptions(options, layout));
     }
 
-    private static Map<String, String> readerOptions(InputOptions options, Map<String, String> layout) {
-        Map<String, String> all = new HashMap<>(layout);
+    /** Returns the options of Spark's reader, by names in any case, as Spark takes them. */
+    private static SortedMap<String, String> readerOptions(InputOptions options, Map<String, String> layout) {
+        SortedMap<String, String> all = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+        all.putAll(layout);
         if (options.format().equalsIgnoreCase(CSV)) {
             // Columns need names: a job refers to columns by name.
             all.put("header", "true");
             all.put(MULTI_LINE, "true");
             all.put("escape", "\"");
         }
-        options.formatOptions().forEach((key, value) -> {
-            all.keySet().removeIf(key::equalsIgnoreCase);
-            all.put(key, value);
-        });
+        all.putAll(options.formatOptions());
         return all;
     }
 
