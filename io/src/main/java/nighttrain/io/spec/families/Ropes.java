@@ -69,10 +69,10 @@ final class Ropes {
     /**
      * Returns rotary positions of a part of each head, the same for all layers.
      *
-     * @param absentShare the part where {@code partial_rotary_factor} is absent
+     * @param absentShare the part where {@code partial_rotary_factor} is absent; where it is null, whole heads are rotated
      */
     static Rope partial(ConfigJson json, Sizes sizes, double absentShare) {
-        double share = share(json, absentShare);
+        double share = share(json, json.isExplicitNull("partial_rotary_factor") ? 1 : absentShare);
         Optional<ConfigJson> parameters = parameters(json);
         int dims = (int) (sizes.headDim() * (parameters.isPresent() ? share(parameters.get(), share) : share));
         if (dims < 2 || dims % 2 != 0) {
@@ -183,7 +183,7 @@ final class Ropes {
                 rope.positive("beta_fast", 32),
                 rope.positive("beta_slow", 1),
                 originalMaxPositions,
-                rope.flag("truncate", true),
+                rope.flag("truncate", !rope.isExplicitNull("truncate")), // null is false to transformers
                 rope.positive("attention_factor", attentionFactor));
     }
 

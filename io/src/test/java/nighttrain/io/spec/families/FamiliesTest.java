@@ -257,6 +257,11 @@ class FamiliesTest {
                                 .read())
                         .scaling())
                 .isEqualTo(new Scaling.Yarn(4, 16, 1, 512, false, 1.5));
+        assertThat(rope(model.with("rope_scaling", keys + ", \"truncate\": null}")
+                                .read())
+                        .scaling())
+                .as("null is false to transformers")
+                .isEqualTo(new Scaling.Yarn(4, 32, 1, 512, false, 0.1 * Math.log(4) + 1));
     }
 
     @Test

@@ -78,6 +78,12 @@ class Qwen35Test {
         ModelSpec spec = small().with("num_hidden_layers", "9").read();
         assertThat(mixers(spec)).isEqualTo("dddAdddAd");
         assertThat(attention(spec).rope()).hasValue(new Rope(4, 10_000, new Scaling.None()));
+        assertThat(attention(small().with("partial_rotary_factor", "null").read())
+                        .rope()
+                        .orElseThrow()
+                        .dims())
+                .as("null is not absence to transformers")
+                .isEqualTo(16);
         assertThat(deltaNet(spec).shape()).isEqualTo("gated delta net of 32 heads (16 QK) of 128");
         assertThat(deltaNet(spec).convolution().width()).isEqualTo(4);
         assertThat(spec.maxPositions()).isEqualTo(32_768);
