@@ -79,9 +79,7 @@ final class GptOss {
     /** Returns the rotary positions; where config.json has none, YaRN with OpenAI's values. */
     private static Rope rope(ConfigJson json, Sizes sizes) {
         Rope rope = Ropes.whole(json, sizes, 150_000);
-        boolean isSaid = json.object("rope_scaling").isPresent()
-                || json.object("rope_parameters").isPresent();
         Scaling absent = new Scaling.Yarn(32, 32, 1, 4096, false, 0.1 * Math.log(32) + 1);
-        return isSaid ? rope : new Rope(rope.dims(), rope.theta(), absent);
+        return Ropes.areSaid(json) ? rope : new Rope(rope.dims(), rope.theta(), absent);
     }
 }

@@ -31,7 +31,7 @@ final class Ministral3 {
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
         Activation activation = json.silu("hidden_act");
-        boolean saysRope = json.has("rope_parameters") || json.has("rope_scaling");
+        boolean saysRope = Ropes.areSaid(json);
         Optional<Rope> rope = Optional.of(
                 saysRope ? Ropes.whole(json, sizes) : new Rope(sizes.headDim(), ABSENT_THETA, ABSENT_SCALING));
         Optional<QueryScale> queryScale = saysRope ? Ropes.queryScale(json, sizes) : Optional.of(ABSENT_QUERY_SCALE);

@@ -97,6 +97,11 @@ final class Ropes {
                 .toList();
     }
 
+    /** Returns whether a family's own scaling gives way: {@code {}} says "unscaled" in {@code rope_parameters} and nothing in {@code rope_scaling}. */
+    static boolean areSaid(ConfigJson json) {
+        return json.has("rope_parameters") || json.object("rope_scaling").isPresent();
+    }
+
     private static Optional<ConfigJson> parameters(ConfigJson json) {
         return json.object("rope_scaling").or(() -> json.object("rope_parameters"));
     }

@@ -58,6 +58,10 @@ class Ministral3Test {
         assertThat(attention(spec).queryScale()).hasValue(new QueryScale(0.1, 16_384));
         assertThat(attention(spec).window()).isZero();
         assertThat(spec.head().tiedTo()).isEmpty();
+        ModelSpec empty =
+                ModelDir.of(dir, "ministral3").with("rope_scaling", "{}").read();
+        assertThat(attention(empty).rope()).hasValue(new Rope(128, 1_000_000, YARN));
+        assertThat(attention(empty).queryScale()).hasValue(new QueryScale(0.1, 16_384));
         ModelSpec plain = ModelDir.of(dir, "ministral3")
                 .with("rope_parameters", "{\"rope_theta\": 100.0, \"llama_4_scaling_beta\": 0.0}")
                 .with("sliding_window", "8")

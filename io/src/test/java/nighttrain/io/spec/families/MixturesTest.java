@@ -122,6 +122,10 @@ class MixturesTest {
         assertThat(attention.rope().orElseThrow())
                 .isEqualTo(
                         new Rope(64, 150_000, new Rope.Scaling.Yarn(32, 32, 1, 4096, false, 0.1 * Math.log(32) + 1)));
+        ModelSpec unscaled =
+                ModelDir.of(dir, "gpt_oss").with("rope_parameters", "{}").read();
+        assertThat(((Attention) unscaled.layers().get(0).mixer()).rope())
+                .hasValue(new Rope(64, 150_000, new Rope.Scaling.None()));
         assertThat(spec.tensors())
                 .contains(tensor("model.layers.0.mlp.experts.gate_up_proj[127/128]", 32, 96))
                 .contains(tensor("model.layers.0.mlp.experts.down_proj[127/128]", 48, 32));
