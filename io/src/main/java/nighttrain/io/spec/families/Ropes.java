@@ -17,6 +17,7 @@ final class Ropes {
     private static final double DEFAULT_THETA = 10_000;
     private static final String FULL = "full_attention";
     private static final String SLIDING = "sliding_attention";
+    private static final String ORIGINAL_POSITIONS = "original_max_position_embeddings";
     static final String QUERY_SCALE = "llama_4_scaling_beta";
 
     private Ropes() {}
@@ -33,7 +34,7 @@ final class Ropes {
 
     /**
      * Returns rotary positions of whole heads, one for layers that see all positions and one for those with a window. Since transformers 5 each has
-     * its object in {@code rope_parameters}; before, {@code rope_scaling} applies to full layers only.
+     * its object in {@code rope_parameters}; before, {@code rope_scaling} applies to full layers only. An original length outside of them is ignored.
      *
      * @param thetas keys of the two bases in older files, and their defaults
      */
@@ -44,15 +45,23 @@ final class Ropes {
         }
         double theta = json.positive(thetas.key(), thetas.absent());
         double slidingTheta = json.positive(thetas.slidingKey(), thetas.absentSliding());
-        Optional<ConfigJson> full =
-                json.object("rope_scaling").or(() -> newer.flatMap(parameters -> parameters.object(FULL)));
+        Optional<ConfigJson> older = json.object("rope_scaling");
+        older.ifPresent(Ropes::requireType);
+        Optional<ConfigJson> full = older.or(() -> newer.flatMap(parameters -> parameters.object(FULL)));
         Optional<ConfigJson> sliding = newer.flatMap(parameters -> parameters.object(SLIDING));
         double newerTheta = newer.flatMap(parameters -> parameters.object(FULL))
                 .map(parameters -> parameters.positive("rope_theta", theta))
                 .orElse(theta);
         return new ByLayerType(
-                rope(json, full, sizes, sizes.headDim(), newerTheta),
-                rope(json, sliding, sizes, sizes.headDim(), slidingTheta));
+                rope(json, full, sizes, sizes.headDim(), new Outside(newerTheta, 0)),
+                rope(json, sliding, sizes, sizes.headDim(), new Outside(slidingTheta, 0)));
+    }
+
+    /** Refuses what transformers 4 scales by and transformers 5 does not: a scaling with an older {@code type}, or with none. */
+    private static void requireType(ConfigJson rope) {
+        if (!rope.has("rope_type")) {
+            throw UserError.of("missing key in " + rope.file(), "rope_type", "default, linear, llama3 or yarn; add it");
+        }
     }
 
     /** Rotary positions of layers that see all positions, and of those with a window. */
@@ -117,29 +126,35 @@ final class Ropes {
             throw UserError.of(
                     "unsupported " + rope.file(), "one set per layer type", "one for all layers; choose another model");
         });
-        return rope(json, parameters, sizes, dims, theta);
+        return rope(json, parameters, sizes, dims, new Outside(theta, json.size(ORIGINAL_POSITIONS, 0)));
     }
 
-    private static Rope rope(
-            ConfigJson json, Optional<ConfigJson> parameters, Sizes sizes, int dims, double outerTheta) {
+    /**
+     * What config.json says outside the parameters of rotary positions.
+     *
+     * @param theta counts where the parameters have none
+     * @param originalPositions counts before that of the parameters; 0 for none
+     */
+    private record Outside(double theta, int originalPositions) {}
+
+    private static Rope rope(ConfigJson json, Optional<ConfigJson> parameters, Sizes sizes, int dims, Outside outside) {
         if (dims < 2 || dims % 2 != 0) {
             throw UserError.of(
                     "bad head_dim in " + json.file(), dims, "must be even, for rotary positions; correct it");
         }
         if (parameters.isEmpty()) {
-            return new Rope(dims, outerTheta, new Scaling.None());
+            return new Rope(dims, outside.theta(), new Scaling.None());
         }
         ConfigJson rope = parameters.get();
         return new Rope(
                 dims,
-                rope.positive("rope_theta", outerTheta),
-                scaling(rope, originalPositions(json, rope, sizes), sizes.positions()));
+                rope.positive("rope_theta", outside.theta()),
+                scaling(rope, originalPositions(outside.originalPositions(), rope, sizes), sizes.positions()));
     }
 
     /** Returns the context length that the model was first trained on. */
-    private static int originalPositions(ConfigJson json, ConfigJson rope, Sizes sizes) {
-        return json.size(
-                "original_max_position_embeddings", rope.size("original_max_position_embeddings", sizes.positions()));
+    private static int originalPositions(int outside, ConfigJson rope, Sizes sizes) {
+        return outside > 0 ? outside : rope.size(ORIGINAL_POSITIONS, sizes.positions());
     }
 
     /** Returns the growth of queries with their position. A family that does not read it refuses files that have it ({@link ForwardKeys}). */
@@ -148,7 +163,9 @@ final class Ropes {
         return parameters(json)
                 .filter(rope -> rope.node().path(QUERY_SCALE).asDouble(1) != 0)
                 .filter(rope -> rope.has(QUERY_SCALE))
-                .map(rope -> new QueryScale(rope.positive(QUERY_SCALE, 0), originalPositions(json, rope, sizes)));
+                .map(rope -> new QueryScale(
+                        rope.positive(QUERY_SCALE, 0),
+                        originalPositions(json.size(ORIGINAL_POSITIONS, 0), rope, sizes)));
     }
 
     /** {@code originalMaxPositions}: context that the model was first trained on; {@code maxPositions}: context that it supports now. */

@@ -105,6 +105,17 @@ class Gemma3Test {
     }
 
     @Test
+    void anOriginalLengthOutsideIsIgnored() {
+        ModelSpec spec = small().with("sliding_window_pattern", "1")
+                .with("original_max_position_embeddings", "32")
+                .with("rope_scaling", """
+                        {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                         "original_max_position_embeddings": 128}""")
+                .read();
+        assertThat(attention(spec, 0).rope()).hasValue(new Rope(8, 1_000_000, new Scaling.Llama3(8, 1, 4, 128)));
+    }
+
+    @Test
     void everySixthLayerSeesAllUnlessTold() {
         assertThat(windows(small().with("num_hidden_layers", "7").read()))
                 .containsExactly(4096, 4096, 4096, 4096, 4096, 0, 4096);
@@ -168,6 +179,10 @@ class Gemma3Test {
         assertThatThrownBy(small().with("rope_parameters", "{\"rope_theta\": 5.0}")::read)
                 .hasMessageStartingWith("bad rope_parameters in ")
                 .hasMessageContaining("(an object for full_attention and one for sliding_attention; correct it)");
+        assertThatThrownBy(small().with("rope_scaling", "{\"type\": \"linear\", \"factor\": 8.0}")::read)
+                .hasMessage(
+                        "missing key in rope_scaling of %s: rope_type (default, linear, llama3 or yarn; add it)",
+                        dir.resolve("config.json"));
         assertThatThrownBy(small().with("sliding_window", "null")
                         .with(
                                 "layer_types",
