@@ -16,7 +16,8 @@ import nighttrain.io.spec.Wiring;
  * all positions; only the latter has scaled rotary positions.
  */
 final class Olmo3 {
-    private static final Ropes.Thetas THETAS = new Ropes.Thetas("rope_theta", 500_000, "rope_theta", 500_000);
+    private static final double ABSENT_THETA = 500_000;
+    private static final Ropes.Thetas THETAS = new Ropes.Thetas("rope_theta", ABSENT_THETA, "rope_theta", ABSENT_THETA);
 
     private Olmo3() {}
 
@@ -24,6 +25,12 @@ final class Olmo3 {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
         LlamaNames names = new LlamaNames(sizes);
         Activation activation = json.silu("hidden_act");
+        if (!json.has("rope_parameters") && json.positive("rope_theta", ABSENT_THETA) != ABSENT_THETA) {
+            throw json.unsupported(
+                    "rope_theta",
+                    "transformers 4 uses it in all layers, 5 in those without a window only; give rope_parameters with a"
+                            + " rope_theta for each layer type");
+        }
         Ropes.ByLayerType ropes = Ropes.byLayerType(json, sizes, THETAS);
         boolean bias = json.flag("attention_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-5);

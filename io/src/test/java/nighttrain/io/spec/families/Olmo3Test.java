@@ -1,6 +1,7 @@
 package nighttrain.io.spec.families;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
@@ -59,6 +60,20 @@ class Olmo3Test {
         assertThat(norms.key().size()).isEqualTo(16);
         assertThat(attention(spec, 2).window()).as("transformers' default").isEqualTo(4096);
         assertThat(attention(spec, 3).window()).isZero();
+    }
+
+    @Test
+    void aThetaForAllLayersIsAmbiguous() {
+        ModelDir model = ModelDir.of(dir, "olmo3").with("rope_theta", "10000.0");
+        assertThatThrownBy(model::read)
+                .hasMessage(
+                        "unsupported rope_theta in %s: 10000.0 (transformers 4 uses it in all layers, 5 in those without a"
+                                + " window only; give rope_parameters with a rope_theta for each layer type)",
+                        model.configFile());
+        ModelSpec said = model.with("rope_parameters", """
+                        {"full_attention": {"rope_theta": 5000.0}, "sliding_attention": {"rope_theta": 77.0}}""").read();
+        assertThat(attention(said, 0).rope()).hasValue(new Rope(8, 77, new Scaling.None()));
+        assertThat(attention(said, 3).rope()).hasValue(new Rope(8, 5000, new Scaling.None()));
     }
 
     @Test
