@@ -87,6 +87,7 @@ final class ForwardKeys {
                         "num_experts",
                         "num_kv_shared_layers",
                         "num_local_experts",
+                        "per_layer_config",
                         "router_logit_softcapping",
                         "sliding_window",
                         "sliding_window_pattern",
