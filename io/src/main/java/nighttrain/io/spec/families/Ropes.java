@@ -83,10 +83,13 @@ final class Ropes {
     static Rope partial(ConfigJson json, Sizes sizes, double absentShare) {
         double share = share(json, json.isExplicitNull("partial_rotary_factor") ? 1 : absentShare);
         Optional<ConfigJson> parameters = parameters(json);
-        int dims = (int) (sizes.headDim() * (parameters.isPresent() ? share(parameters.get(), share) : share));
+        double innerShare = parameters.map(rope -> share(rope, share)).orElse(share);
+        int dims = (int) (sizes.headDim() * innerShare);
         if (dims < 2 || dims % 2 != 0) {
-            throw json.bad(
-                    "partial_rotary_factor", "must leave an even number of dimensions of head_dim, " + sizes.headDim());
+            throw UserError.of(
+                    "bad partial_rotary_factor in " + json.file(),
+                    innerShare,
+                    "must leave an even number of dimensions of head_dim, " + sizes.headDim() + "; correct it");
         }
         return of(json, sizes, dims, DEFAULT_THETA);
     }

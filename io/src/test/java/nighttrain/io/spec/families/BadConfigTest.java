@@ -231,6 +231,9 @@ class BadConfigTest {
     void partsOfHeadsThatAreNone() {
         assertRefused(ModelDir.of(dir, "phi").with("partial_rotary_factor", "1.5"))
                 .hasMessageContaining("(above 0, at most 1; correct it)");
+        assertRefused(ModelDir.of(dir, "phi").with("rope_parameters", "{\"partial_rotary_factor\": 0.4}"))
+                .hasMessageStartingWith("bad partial_rotary_factor in ")
+                .hasMessageContaining(": 0.4 (must leave an even number of dimensions of head_dim, 8; correct it)");
         assertRefused(ModelDir.of(dir, "phi").with("parallel_block", "false"))
                 .hasMessageContaining("(phi is made of parallel blocks; drop the key)");
     }
