@@ -8,9 +8,9 @@ import java.util.stream.Stream;
 import nighttrain.io.UserError;
 
 /**
- * The keys that change a forward pass in some family of Hugging Face transformers 5.24, or here. A config.json is refused if it has such a key and
- * its family neither reads it nor is known to ignore it: the model would be computed differently than its authors meant. A value that does not change
- * the forward pass is accepted.
+ * The keys that change a forward pass, or the choice of its weights, in some family of Hugging Face transformers 5.24, or here. A config.json is
+ * refused if it has such a key and its family neither reads it nor is known to ignore it: the model would be computed differently than its authors
+ * meant. A value that does not change the forward pass is accepted.
  */
 final class ForwardKeys {
     /** Keys and their values that change nothing; null never changes anything. */
@@ -120,6 +120,7 @@ final class ForwardKeys {
                         "track_block_depth",
                         "v_head_dim"));
         neutral(Set.of("\"rope\"", "\"rotary\"", "\"absolute\""), Stream.of("position_embedding_type"));
+        neutral(Set.of("\"model.safetensors\"", "\"model.safetensors.index.json\""), Stream.of("transformers_weights"));
     }
 
     private ForwardKeys() {}

@@ -184,6 +184,7 @@ class BadConfigTest {
             llama          | final_logit_softcapping | 30.0      | null
             llama          | use_qk_norm             | true      | false
             llama          | no_rope_layers          | [1,1,1,0] | null
+            llama          | transformers_weights    | "other.safetensors" | "model.safetensors"
             llama          | per_layer_config        | {"1":{"sliding_window":8}} | {}
             qwen3          | num_experts             | 128       | 0
             phi            | ladder_layers           | 2         | 0
