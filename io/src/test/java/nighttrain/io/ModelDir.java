@@ -20,15 +20,16 @@ public final class ModelDir {
         this.dir = dir;
     }
 
-    /** Returns a model directory whose config has this type and the five required sizes. */
+    /** Returns a model directory whose config has this type and the five required sizes, under gpt2's own names where it is one. */
     public static ModelDir of(Path dir, String modelType) {
         ModelDir model = new ModelDir(dir);
+        boolean isGpt2 = modelType.equals("gpt2");
         model.config
                 .put("model_type", modelType)
-                .put("hidden_size", 32)
+                .put(isGpt2 ? "n_embd" : "hidden_size", 32)
                 .put("intermediate_size", 48)
-                .put("num_hidden_layers", 4)
-                .put("num_attention_heads", 4)
+                .put(isGpt2 ? "n_layer" : "num_hidden_layers", 4)
+                .put(isGpt2 ? "n_head" : "num_attention_heads", 4)
                 .put("num_key_value_heads", 2)
                 .put("vocab_size", 96);
         return model;

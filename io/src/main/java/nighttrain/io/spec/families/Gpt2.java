@@ -31,14 +31,15 @@ final class Gpt2 {
         }
         boolean scaled = json.flag("scale_attn_weights", true);
         Mlp.Activation activation = json.gelu("activation_function");
-        int hidden = json.requiredSize("n_embd");
-        int heads = json.requiredSize("n_head");
+        int hidden = json.requiredSize(key(json, "n_embd", "hidden_size"));
+        String headsKey = key(json, "n_head", "num_attention_heads");
+        int heads = json.requiredSize(headsKey);
         if (hidden % heads != 0) {
-            throw json.bad("n_head", "must divide n_embd, " + hidden);
+            throw json.bad(headsKey, "must divide n_embd, " + hidden);
         }
-        int layerCount = json.requiredParts("n_layer");
+        int layerCount = json.requiredParts(key(json, "n_layer", "num_hidden_layers"));
         int inner = json.size("n_inner", 4 * hidden);
-        int positions = json.size("n_positions", 1024);
+        int positions = json.size(key(json, "n_positions", "max_position_embeddings"), 1024);
         double epsilon = json.positive("layer_norm_epsilon", 1e-5);
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < layerCount; i++) {
@@ -66,6 +67,11 @@ final class Gpt2 {
                         json.flag("tie_word_embeddings", true),
                         tokens),
                 List.of(new Spelling("transformer.", "")));
+    }
+
+    /** Returns the key that counts: to transformers, the name that other families use for it wins. */
+    private static String key(ConfigJson json, String own, String common) {
+        return json.has(common) ? common : own;
     }
 
     private static Attention attention(String at, int heads, int hidden, boolean scaled) {

@@ -275,6 +275,20 @@ class FamiliesTest {
                 .isEqualTo(1);
     }
 
+    @Test
+    void otherNamesOfGpt2sSizesWin() {
+        ModelSpec gpt2 = ModelDir.of(dir, "gpt2")
+                .with("hidden_size", "48")
+                .with("num_attention_heads", "2")
+                .with("num_hidden_layers", "3")
+                .with("max_position_embeddings", "64")
+                .read();
+        assertThat(gpt2.hiddenSize()).isEqualTo(48);
+        assertThat(attention(gpt2).heads()).isEqualTo(2);
+        assertThat(gpt2.layers()).hasSize(3);
+        assertThat(gpt2.maxPositions()).isEqualTo(64);
+    }
+
     /** Kraken's training script has no biases by default, and its learned positions allow heads of any width. */
     @Test
     void krakenAsItsAuthorsTrainIt() {
