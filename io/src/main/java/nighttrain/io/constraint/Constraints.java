@@ -118,7 +118,7 @@ public final class Constraints {
                     "none",
                     "a constrained text must be able to end; name one in generation_config.json and use that");
         }
-        return VocabularyWalk.of(bytes(constraint), vocabulary);
+        return VocabularyWalk.of(bytes(constraint), constraint.after(), vocabulary);
     }
 
     private static ByteAutomaton bytes(Constraint constraint) {

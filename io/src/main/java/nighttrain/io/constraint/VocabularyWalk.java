@@ -1,5 +1,6 @@
 package nighttrain.io.constraint;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,6 +8,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import nighttrain.io.UserError;
 import nighttrain.io.text.Vocabulary;
 
@@ -20,9 +22,12 @@ import nighttrain.io.text.Vocabulary;
 final class VocabularyWalk {
     private static final int NOTHING = 0;
     private static final int EVERYTHING = 1;
+    private static final byte[] NO_NAME = {};
 
     private final ByteAutomaton bytes;
     private final Vocabulary vocabulary;
+    /** Names of special tokens; empty where the text after which the constraint begins does not contain the name. */
+    private final Map<Integer, byte[]> special;
 
     /** Functions: state, state after it, state, state after it, ... */
     private final List<int[]> functions = new ArrayList<>();
@@ -34,13 +39,16 @@ final class VocabularyWalk {
     /** States before any text is written: the first token with text may write less there. They are numbered after the bytes' states. */
     private final List<Integer> firstStates = new ArrayList<>();
 
-    private VocabularyWalk(ByteAutomaton bytes, Vocabulary vocabulary) {
+    private VocabularyWalk(ByteAutomaton bytes, String mark, Vocabulary vocabulary) {
         this.bytes = bytes;
         this.vocabulary = vocabulary;
+        this.special = new TreeMap<>(vocabulary.special());
+        special.replaceAll((token, name) -> mark.contains(new String(name, StandardCharsets.UTF_8)) ? name : NO_NAME);
     }
 
-    static TokenAutomaton of(ByteAutomaton bytes, Vocabulary vocabulary) {
-        return new VocabularyWalk(bytes, vocabulary).automaton();
+    /** Returns the automaton of tokens; {@code mark}: the text after which the constraint begins, empty if all text is constrained. */
+    static TokenAutomaton of(ByteAutomaton bytes, String mark, Vocabulary vocabulary) {
+        return new VocabularyWalk(bytes, mark, vocabulary).automaton();
     }
 
     private record Pairs(int[] pairs) {
@@ -139,14 +147,14 @@ final class VocabularyWalk {
     }
 
     /**
-     * Computes the functions of special tokens, which are allowed in free text only, between characters. They write no text, but their names are
-     * matched against the text after which the constraint begins. Also finds the states before any text is written.
+     * Computes the functions of special tokens, which are allowed in free text only, between characters. They write no text, but the names of those
+     * in the text after which the constraint begins are matched against it. Also finds the states before any text is written.
      */
     private void specialTokens(int[] function) {
         if (vocabulary.firstIsSpecial()) {
             firstStates.add(0);
         }
-        vocabulary.special().forEach((token, content) -> {
+        special.forEach((token, content) -> {
             int[] pairs = new int[2 * bytes.freeStates()];
             int n = 0;
             for (int s = 0; s < bytes.freeStates(); s++) {
@@ -160,7 +168,7 @@ final class VocabularyWalk {
         });
         for (int i = 0; i < firstStates.size() && bytes.freeStates() > 0; i++) {
             int base = firstStates.get(i);
-            vocabulary.special().values().forEach(content -> {
+            special.values().forEach(content -> {
                 int to = base < bytes.freeStates() ? afterSpecial(base, content) : -1;
                 if (to >= 0 && !firstStates.contains(to)) {
                     firstStates.add(to);
@@ -188,7 +196,7 @@ final class VocabularyWalk {
             int token = vocabulary.inOrder(i);
             after[token] = bytes.after(base, vocabulary.firstBytes(token));
         }
-        vocabulary.special().forEach((token, content) -> {
+        special.forEach((token, content) -> {
             int to = base < bytes.freeStates() ? afterSpecial(base, content) : -1;
             after[token] = to < 0 ? -1 : bytes.states() + firstStates.indexOf(to);
         });

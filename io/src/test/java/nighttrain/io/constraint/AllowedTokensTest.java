@@ -330,4 +330,21 @@ class AllowedTokensTest {
             }
         }
     }
+
+    /** A special token that is not in the mark neither begins the constraint nor breaks a mark in the text. */
+    @Test
+    void otherSpecialTokensAreNoTextOfTheMark() throws IOException {
+        Path model = TestTokenizers.withAdded(TestTokenizers.byteLevel(dir), "<x</mark>", true);
+        Files.writeString(model.resolve("generation_config.json"), "{\"eos_token_id\":257}");
+        try (Tokenizer tokenizer = Tokenizer.open(model)) {
+            TokenAutomaton automaton =
+                    new Constraints(tokenizer.vocabulary()).compile(new Constraint.Regex("a", "</mark>"));
+            int other = tokenizer.vocabSize() - 1;
+            int state = TokenAutomaton.START;
+            for (int token : new int[] {other, 'b', '<', '/', 'm', 'a', other, 'r', 'k', '>'}) {
+                state = automaton.after(state, token);
+            }
+            assertThat(Walk.allowed(automaton, state, Integer.MAX_VALUE)).containsExactly('a');
+        }
+    }
 }
