@@ -81,6 +81,12 @@ public sealed interface Constraint extends Serializable {
             } catch (JsonProcessingException e) {
                 String reason = e.getOriginalMessage().lines().findFirst().orElse("damaged");
                 throw UserError.of("JSON schema that is not JSON", beginning(schema), reason + "; correct it", e);
+            } catch (NumberFormatException huge) { // of the exponent, which Jackson leaves to BigDecimal
+                throw UserError.of(
+                        "number out of range in the JSON schema",
+                        beginning(schema),
+                        "an exponent fits 32 bits; use a smaller one",
+                        huge);
             }
         }
 

@@ -2,6 +2,7 @@ package nighttrain.io.constraint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -287,11 +288,24 @@ sealed interface Shape {
 
     private static boolean accepts(Numeric number, BigDecimal value) {
         boolean whole = !number.whole || value.stripTrailingZeros().scale() <= 0;
-        boolean multiple =
-                number.multipleOf == null || value.remainder(number.multipleOf).signum() == 0;
+        boolean multiple = number.multipleOf == null || isMultiple(value, number.multipleOf);
         boolean above = number.least == null || compare(value, number.least) > 0;
         boolean below = number.most == null || compare(number.most.value, new Bound(value, number.most.strict)) > 0;
         return whole && multiple && above && below;
+    }
+
+    /** Whether a value, whose exponent may be too large to write its digits, is a multiple of a number above 0. */
+    private static boolean isMultiple(BigDecimal value, BigDecimal of) {
+        BigDecimal digits = value.stripTrailingZeros();
+        long zeros = (long) of.scale() - digits.scale();
+        return digits.signum() == 0
+                || (zeros >= 0
+                        && BigInteger.TEN
+                                        .modPow(BigInteger.valueOf(zeros), of.unscaledValue())
+                                        .multiply(digits.unscaledValue())
+                                        .mod(of.unscaledValue())
+                                        .signum()
+                                == 0);
     }
 
     /** Returns a number above 0 where {@code value} satisfies a lower bound. */

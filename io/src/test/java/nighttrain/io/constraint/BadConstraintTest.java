@@ -67,6 +67,8 @@ class BadConstraintTest {
                 "{\"type\":\"number\",\"multipleOf\":0.0000123457} ¦ unsupported keyword in the JSON schema at #: multipleOf",
                 "{\"allOf\":[{\"multipleOf\":997},{\"multipleOf\":991},{\"multipleOf\":983},{\"multipleOf\":977}]} ¦ constraint too large: multiples of 948892238557",
                 "{\"type\":\"number\",\"maximum\":1e2147483647} ¦ unsupported keyword in the JSON schema at #: maximum",
+                "{\"enum\":[1e2147483647],\"multipleOf\":7} ¦ no value satisfies, at #: [1E+2147483647]",
+                "{\"const\":1e9999999999} ¦ number out of range in the JSON schema: {\"const\":1e9999999999}",
                 "{\"type\":\"object\",\"properties\":{\"a\":1}} ¦ bad JSON schema at #/properties/a: 1",
                 "{\"anyOf\":[]} ¦ bad JSON schema at #/anyOf",
                 "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"number\"}]} ¦ oneOf whose cases overlap, in the JSON schema at #: cases 1 and 2",
