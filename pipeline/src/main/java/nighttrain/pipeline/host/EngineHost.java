@@ -21,6 +21,7 @@ public final class EngineHost {
 
     private List<Integer> gpus = List.of();
     private HostedModel model;
+    private Refusal refusal;
     private final Map<String, RunOnExecutor> runs = new HashMap<>();
     private int leases;
     private boolean lentExclusively;
@@ -38,23 +39,33 @@ public final class EngineHost {
 
     /**
      * Lends the engine to a task, which closes the lease when it ends. Opens the engine if it is not open or if it failed. An engine of
-     * another model is closed first, when its tasks have ended.
+     * another model is closed first, when its tasks have ended. Where an opening fails, it fails for all tasks that wait for it: each retry
+     * of Spark's then costs one opening, which may take a minute, not one for each task slot.
      */
     public Lease lease(RunContext context) throws InterruptedException {
-        return lease(context, false);
+        return lease(context, false, System.nanoTime());
     }
 
     /** As {@link #lease}, but exclusively: this call waits for earlier leases to end, and later calls wait for this lease to end. */
     public Lease leaseExclusively(RunContext context) throws InterruptedException {
-        return lease(context, true);
+        return lease(context, true, System.nanoTime());
     }
 
-    private synchronized Lease lease(RunContext context, boolean exclusively) throws InterruptedException {
+    private synchronized Lease lease(RunContext context, boolean exclusively, long askedNanos)
+            throws InterruptedException {
         do {
             while (lentExclusively || (exclusively && leases > 0)) {
                 wait();
             }
-            provide(context.engine(), context.engines());
+            if (refusal != null && refusal.answers(context.engine(), askedNanos)) {
+                throw refusal.reason;
+            }
+            try {
+                provide(context.engine(), context.engines());
+            } catch (RuntimeException failed) {
+                refusal = new Refusal(context.engine(), failed, System.nanoTime());
+                throw failed;
+            }
         } while (lentExclusively); // provide may have waited, too
         RunOnExecutor run = runs.get(context.runId());
         if (run == null) {
@@ -66,6 +77,13 @@ public final class EngineHost {
         leases++;
         lentExclusively = exclusively;
         return new Lease(model, run);
+    }
+
+    /** An engine that could not be provided, and when that was found. */
+    private record Refusal(EngineKey key, RuntimeException reason, long atNanos) {
+        boolean answers(EngineKey asked, long askedNanos) {
+            return key.serves(asked) && atNanos - askedNanos > 0;
+        }
     }
 
     /** Sets this executor's GPUs; none: all that the process sees. */

@@ -55,10 +55,10 @@ public final class RunOnExecutor {
             engine = current;
             stopSampling();
         }
-        tasks++;
         if (sampler == null && context.hasJournal()) {
             sampler = MetricsSampler.start(context, executor, current);
         }
+        tasks++; // last, since a task that fails here does not leave
     }
 
     synchronized void leave() {

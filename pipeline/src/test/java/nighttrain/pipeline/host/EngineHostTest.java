@@ -2,7 +2,9 @@ package nighttrain.pipeline.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -61,6 +63,45 @@ class EngineHostTest {
             assertThat(lease.run().heartbeat().done().outputTokens()).isZero();
         }
         assertThat(engines.script().opened).hasValue(2);
+    }
+
+    /** Opening may take a minute, and Spark tries a task several times: each slot on its own would multiply the two. */
+    @Test
+    void tasksThatWaitForAnEngineShareItsFailure() throws Exception {
+        CountDownLatch opens = new CountDownLatch(1);
+        CountDownLatch fails = new CountDownLatch(1);
+        RunContext run = failing(() -> {
+            engines.script().opened.incrementAndGet();
+            opens.countDown();
+            await(fails);
+        });
+        CompletableFuture<EngineHost.Lease> first = CompletableFuture.supplyAsync(() -> lease(run));
+        await(opens);
+        CompletableFuture<EngineHost.Lease> second = new CompletableFuture<>();
+        Thread waiting = new Thread(() -> second.completeAsync(() -> lease(run), Runnable::run));
+        waiting.start();
+        while (waiting.getState() != Thread.State.BLOCKED) {
+            Thread.sleep(1);
+        }
+        fails.countDown();
+        for (CompletableFuture<EngineHost.Lease> task : List.of(first, second)) {
+            Assertions.assertThatThrownBy(() -> task.get(10, TimeUnit.SECONDS)).hasMessageContaining("no GPU");
+        }
+        assertThat(engines.script().opened).hasValue(1);
+        Assertions.assertThatThrownBy(() -> lease(run))
+                .as("a retry opens again")
+                .hasMessageContaining("no GPU");
+        assertThat(engines.script().opened).hasValue(2);
+    }
+
+    @Test
+    void aTaskThatGetsNoLeaseDoesNotCount() throws InterruptedException {
+        RunContext run = run("a");
+        RunContext broken = new RunContext("broken", run.engine(), engines, "nowhere:/journal", run.hadoop());
+        Assertions.assertThatThrownBy(() -> host.lease(broken)).isInstanceOf(UncheckedIOException.class);
+        try (EngineHost.Lease lease = host.lease(run)) {
+            assertThat(host.runs()).containsExactly(lease.run());
+        }
     }
 
     @Test
@@ -158,6 +199,16 @@ class EngineHostTest {
         Assertions.assertThatThrownBy(() -> opener.get(10, TimeUnit.SECONDS)).hasMessageContaining("no memory");
     }
 
+    /** Returns a run whose engine does not open after {@code opening}. */
+    private RunContext failing(Runnable opening) {
+        RunContext run = run("a");
+        EngineFactory engine = (config, model, dummy) -> {
+            opening.run();
+            throw new IllegalStateException("no GPU");
+        };
+        return new RunContext(run.runId(), run.engine(), engine, run.journalDir(), run.hadoop());
+    }
+
     /** Fails any check that makes a plan itself. */
     private record Unplannable(FakeEngines engines) implements EngineFactory {
         private static final long serialVersionUID = 1L;
@@ -221,8 +272,12 @@ class EngineHostTest {
     }
 
     private EngineHost.Lease lease(String model) {
+        return lease(run(model));
+    }
+
+    private EngineHost.Lease lease(RunContext run) {
         try {
-            return host.lease(run(model));
+            return host.lease(run);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException(stopped);
