@@ -14,18 +14,22 @@ import nighttrain.io.table.SummaryFile;
 import nighttrain.pipeline.cluster.StageGpus;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.ModelFacts;
+import nighttrain.pipeline.job.Files;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFingerprints;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.partition.Glance;
 import nighttrain.pipeline.read.InputColumns;
+import nighttrain.pipeline.read.InputPattern;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.resume.ForgottenErrors;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.settings.Settings.TableMode;
 import nighttrain.pipeline.write.ResultColumns;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.UnsupportedFileSystemException;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -70,9 +74,9 @@ record PreparedJob(
         ModelFacts model = ModelFacts.check(
                 asked, columns.prompt(), glance, spark.sparkContext().isLocal(), engines);
         GenerateOptions options = asked.with(model.kind());
-        JobFolder folder =
-                JobFolder.of(options.output().path(), spark.sessionState().newHadoopConf());
-        options.input().path().ifPresent(input -> refuseWithin(input, folder));
+        Configuration hadoop = spark.sessionState().newHadoopConf();
+        JobFolder folder = JobFolder.of(options.output().path(), hadoop);
+        options.input().path().ifPresent(input -> refuseWithin(new Path(input), hadoop, folder));
         folder.refuseForeign();
         Fingerprint fingerprint = JobFingerprints.of(
                 options,
@@ -198,9 +202,17 @@ record PreparedJob(
     }
 
     /** Results inside the input would be prompts of the next run. */
-    private static void refuseWithin(String input, JobFolder folder) {
-        String above = folder.fs().makeQualified(new Path(input)).toString();
-        if ((folder.output() + "/").startsWith(above + "/")) {
+    private static void refuseWithin(Path input, Configuration hadoop, JobFolder folder) {
+        boolean isWithin = Files.unchecked(() -> {
+            try {
+                InputPattern read = InputPattern.of(input.getFileSystem(hadoop), input);
+                return read.covers(folder.output())
+                        || (!read.isName() && folder.sampleFiles().anyMatch(read::covers));
+            } catch (UnsupportedFileSystemException notFiles) { // the name of another system's table
+                return false;
+            }
+        });
+        if (isWithin) {
             throw UserError.of(
                     "output lies in the input", folder.output(), "a directory beside it; choose another --output");
         }

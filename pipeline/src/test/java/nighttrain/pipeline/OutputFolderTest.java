@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.JobLock;
@@ -90,11 +93,27 @@ class OutputFolderTest extends JobTest {
     }
 
     @Test
-    void outputInTheInputIsRefused() {
+    void outputInTheInputIsRefused() throws IOException {
         input(1, prompts(1));
+        Path day = Files.createDirectory(dir.resolve("input/day"));
+        try (Stream<Path> parts = Files.list(dir.resolve("input"))) {
+            Path part = parts.filter(file -> file.toString().endsWith(".parquet"))
+                    .findFirst()
+                    .orElseThrow();
+            Files.move(part, day.resolve("prompts.parquet"));
+        }
         values = values.with(Settings.OUTPUT_PATH, dir.resolve("input/results").toString());
-        refuses("output lies in the input: file:" + dir
-                + "/input/results (a directory beside it; choose another --output)");
+        for (String input : List.of("input", "input/*", "i*t", "input/[d-r]*", "{input/d*,*/r*}", "*/*/*{s,y}*")) {
+            values = values.with(Settings.INPUT_PATH, dir.resolve(input).toString());
+            refuses("output lies in the input: file:" + dir
+                    + "/input/results (a directory beside it; choose another --output)");
+        }
+        values = values.with(
+                Settings.INPUT_PATH, dir.resolve("input/*/*.parquet").toString());
+        run();
+        assertThat(run().wasComplete())
+                .as("the results are no part of the input")
+                .isTrue();
     }
 
     @Test

@@ -26,8 +26,9 @@ class StorageTest extends JobTest {
     private final ScriptedStore.Script store = ScriptedStore.in(spark);
 
     @BeforeEach
-    void outputInTheStore() {
-        values = values.with(Settings.OUTPUT_PATH, ScriptedStore.uri(output()));
+    void outputInTheStoreAndInputOnAnother() {
+        values = values.with(Settings.OUTPUT_PATH, ScriptedStore.uri(output()))
+                .with(Settings.INPUT_PATH, "file:" + dir.resolve("input"));
     }
 
     @Test

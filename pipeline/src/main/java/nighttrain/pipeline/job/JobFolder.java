@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.io.journal.Journal;
 import org.apache.hadoop.conf.Configuration;
@@ -67,6 +68,12 @@ public record JobFolder(FileSystem fs, Path output) {
     /** Report that shows the summary as charts. */
     public Path report() {
         return new Path(output, "report.html");
+    }
+
+    /** Returns files of a finished job by which an input pattern that finds some of its output is known. */
+    public Stream<Path> sampleFiles() {
+        String part = "part-00000-0-c000.snappy.parquet";
+        return Stream.of(new Path(results(), part), new Path(metrics(), part), summary(), report());
     }
 
     /** Journal of the finished rows before they become results. */

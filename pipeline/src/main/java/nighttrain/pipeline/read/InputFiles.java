@@ -50,15 +50,12 @@ record InputFiles(
      */
     record InputFile(String name, String uri, long bytes, long changedMs) {}
 
-    private static final Pattern GLOB = Pattern.compile("[{}\\[\\]*?\\\\]");
-
     InputFiles {
         files = files.stream().sorted(Comparator.comparing(InputFile::name)).toList();
     }
 
     /**
-     * Lists a file, all files below a directory, or all files that match a pattern; hidden files are left out, as in Spark. A file or
-     * directory of exactly the given name takes precedence over matches of the name as a pattern.
+     * Lists a file, all files below a directory, or all files that match a pattern; hidden files are left out, as in Spark.
      *
      * @throws UserError if there is no file; if the files belong to a table with a log of its own; if only some of them lie in partition
      *     folders
@@ -67,7 +64,7 @@ record InputFiles(
         try {
             Path path = new Path(input);
             FileSystem fs = path.getFileSystem(hadoop);
-            Place place = Place.of(fs, fs.makeQualified(path));
+            InputPattern place = InputPattern.of(fs, path);
             FileStatus[] matches = fs.globStatus(new Path(place.pattern()));
             if (matches == null || matches.length == 0) {
                 throw UserError.of("input not found", input, "no such file or directory; check --input");
@@ -200,37 +197,6 @@ record InputFiles(
             }
         }
         return false;
-    }
-
-    /**
-     * A path split into a literal beginning and a pattern.
-     *
-     * @param name its longest beginning that is a literal name
-     * @param pattern the whole path, with pattern characters of that beginning escaped
-     * @param isName whether that beginning is the whole path
-     */
-    private record Place(Path name, String pattern, boolean isName) {
-        static Place of(FileSystem fs, Path asked) throws IOException {
-            String whole = asked.toUri().getPath();
-            String[] parts = whole.substring(whole.startsWith("/") ? 1 : 0).split("/", -1);
-            String above = asked.toString().substring(0, asked.toString().length() - whole.length());
-            Path name = new Path(above + "/");
-            StringBuilder pattern = new StringBuilder(above);
-            boolean isName = true;
-            for (String part : parts) {
-                boolean literal = isName && (!GLOB.matcher(part).find() || fs.exists(child(name, part)));
-                if (literal && !part.isEmpty()) {
-                    name = child(name, part);
-                }
-                isName = literal;
-                pattern.append('/').append(literal ? GLOB.matcher(part).replaceAll("\\\\$0") : part);
-            }
-            return new Place(name, pattern.toString(), isName);
-        }
-
-        private static Path child(Path parent, String name) {
-            return new Path(parent, new Path(null, null, name));
-        }
     }
 
     /**
