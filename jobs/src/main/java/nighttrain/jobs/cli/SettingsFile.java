@@ -3,11 +3,12 @@ package nighttrain.jobs.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.StreamSupport;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.Setting;
+import nighttrain.pipeline.settings.SettingType;
 import nighttrain.pipeline.settings.SettingType.Shape;
 import nighttrain.pipeline.settings.Settings;
 
@@ -18,9 +19,11 @@ public final class SettingsFile {
     /** Settings whose value is JSON, which the file may write as YAML. */
     private static final Set<String> JSON = Set.of(Settings.JSON_SCHEMA.name(), Settings.CHAT_TEMPLATE_ARGS.name());
 
+    private static final Set<SettingType<?>> NUMBERS = Set.of(SettingType.INTEGER, SettingType.LONG, SettingType.REAL);
+
     private SettingsFile() {}
 
-    /** Returns setting to value (text, or a list of texts where the setting may be repeated), in the file's order. */
+    /** Returns setting to value (text, or a list of texts), in the file's order. */
     public static Map<String, Object> read(Path file) {
         YamlFile yaml = new YamlFile(file, "settings file", FORM);
         JsonNode root = yaml.read();
@@ -31,27 +34,26 @@ public final class SettingsFile {
         if (!root.isObject()) {
             throw yaml.unreadable(FORM + "; found " + root.getNodeType(), null);
         }
+        JsonNode texts = yaml.readTexts();
         for (Map.Entry<String, JsonNode> entry : root.properties()) {
-            values.put(entry.getKey(), value(file, entry.getKey(), entry.getValue()));
+            String setting = entry.getKey();
+            JsonNode value = entry.getValue();
+            values.put(setting, value(file, setting, value, isTyped(setting, value) ? value : texts.get(setting)));
         }
         return values;
     }
 
-    private static Object value(Path file, String setting, JsonNode value) {
+    /** Whether YAML's types apply to a value: elsewhere {@code 1.10} and {@code yes} are texts, such as labels. */
+    private static boolean isTyped(String setting, JsonNode value) {
+        SettingType<?> type = Settings.find(setting).map(Setting::type).orElse(null);
+        return value.isObject() || (type != null && (type.shape() == Shape.SWITCH || NUMBERS.contains(type)));
+    }
+
+    private static Object value(Path file, String setting, JsonNode yaml, JsonNode value) {
         if (value.isArray() && StreamSupport.stream(value.spliterator(), false).allMatch(SettingsFile::isScalar)) {
-            List<String> texts = StreamSupport.stream(value.spliterator(), false)
+            return StreamSupport.stream(value.spliterator(), false)
                     .map(JsonNode::asText)
                     .toList();
-            boolean repeats = Settings.find(setting)
-                    .map(known -> known.type().shape() == Shape.REPEATED)
-                    .orElse(true);
-            if (!repeats && texts.stream().anyMatch(text -> text.contains(","))) {
-                throw UserError.of(
-                        "bad value of " + setting + " in " + file,
-                        value,
-                        "an item has no comma; use labelsFile or choicesFile for such labels or choices");
-            }
-            return repeats ? texts : String.join(",", texts);
         }
         if (isScalar(value)) {
             return value.asText();
@@ -61,7 +63,7 @@ public final class SettingsFile {
         }
         throw UserError.of(
                 "bad value of " + setting + " in " + file,
-                value,
+                yaml,
                 "text, a number, true, false, or a list of these; mend it");
     }
 

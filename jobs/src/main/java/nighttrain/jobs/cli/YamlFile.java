@@ -1,7 +1,10 @@
 package nighttrain.jobs.cli;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.util.TokenBuffer;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,14 +19,47 @@ import nighttrain.io.UserError;
  * @param form expected form, in a few words
  */
 public record YamlFile(Path path, String kind, String form) {
+    private static final YAMLMapper MAPPER = new YAMLMapper();
+
     /**
      * Reads the file.
      *
      * @throws UserError where the file cannot be read or is not YAML
      */
     public JsonNode read() {
+        return read(MAPPER::readTree);
+    }
+
+    /**
+     * As {@link #read}, but each number, true and false is the text that is written: {@code 1.10}, {@code 007}, {@code yes}.
+     *
+     * @throws UserError where the file cannot be read or is not YAML
+     */
+    public JsonNode readTexts() {
+        return read(YamlFile::texts);
+    }
+
+    private static JsonNode texts(String yaml) throws IOException {
+        try (JsonParser parser = MAPPER.createParser(yaml);
+                TokenBuffer texts = new TokenBuffer(parser)) {
+            for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
+                if (token.isNumeric() || token.isBoolean()) {
+                    texts.writeString(parser.getText());
+                } else {
+                    texts.copyCurrentEvent(parser);
+                }
+            }
+            return MAPPER.readTree(texts.asParser());
+        }
+    }
+
+    private interface Reader {
+        JsonNode read(String yaml) throws IOException;
+    }
+
+    private JsonNode read(Reader reader) {
         try {
-            return new YAMLMapper().readTree(Files.readString(path));
+            return reader.read(Files.readString(path));
         } catch (JsonProcessingException e) {
             String line =
                     e.getLocation() == null ? "" : " in line " + e.getLocation().getLineNr();

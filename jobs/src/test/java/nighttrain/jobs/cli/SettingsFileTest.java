@@ -7,7 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.SettingValues;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,6 +31,21 @@ class SettingsFileTest {
                         "ignoreEos", "true",
                         "stop", List.of("x"),
                         "prompt", "Hi\n{a}\n"));
+    }
+
+    /** A label is what is written, not what YAML takes it for. */
+    @Test
+    void textsAreAsWritten() throws Exception {
+        assertThat(read("labels: [1.10, 007, yes, No, 1e3, 'a b']\nchoices: 1.10\noverwrite: yes\nmaxTokens: 1_000\n"))
+                .isEqualTo(Map.of(
+                        "labels", List.of("1.10", "007", "yes", "No", "1e3", "a b"),
+                        "choices", "1.10",
+                        "overwrite", "true",
+                        "maxTokens", "1000"));
+        assertThatThrownBy(
+                        () -> SettingValues.resolve(Map.of(), key -> Optional.empty(), read("choices: ['a, b', c]\n")))
+                .hasMessage("comma in an item of a list: a, b (commas separate the items; use --labels-file or"
+                        + " --choices-file for such labels or choices)");
     }
 
     @Test
@@ -60,7 +77,6 @@ class SettingsFileTest {
                 "a list         | [1]              | cannot read the settings file: FILE (YAML, one \"setting: value\" a line; found ARRAY)",
                 "not YAML       | 'model: [x'      | cannot read the settings file: FILE (YAML, one \"setting: value\" a line; mend it in line 1)",
                 "nested         | 'model: {a: b}'  | bad value of model in FILE: {\"a\":\"b\"} (text, a number, true, false, or a list of these; mend it)",
-                "a comma        | 'labels: [\"a, b\", c]' | bad value of labels in FILE: [\"a, b\",\"c\"] (an item has no comma; use labelsFile or choicesFile for such labels or choices)",
                 "no value       | 'model: '        | bad value of model in FILE: null (text, a number, true, false, or a list of these; mend it)",
             })
     void otherContentIsToldInOneLine(String what, String content, String message) {

@@ -126,12 +126,20 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
                 .toList();
     }
 
-    /** A comma in an item would make two of it. */
+    /** Refuses a comma in an item, which would make two of it. */
     private static String joined(List<String> items) {
-        if (items.stream().anyMatch(item -> item.contains(","))) {
-            throw new IllegalArgumentException("comma in an item");
-        }
+        items.stream().filter(item -> item.contains(",")).findFirst().ifPresent(item -> {
+            throw UserError.of(
+                    "comma in an item of a list",
+                    item,
+                    "commas separate the items; use --labels-file or --choices-file for such labels or choices");
+        });
         return String.join(",", items);
+    }
+
+    /** Returns a list of texts as one text that {@code parse} reads. */
+    String text(List<String> items) {
+        return shape == Shape.REPEATED ? TextList.print(items) : joined(items);
     }
 
     /** Durations as people write them, {@code 45m} or {@code 1h30m}, and as ISO 8601 does, {@code PT2H}. */

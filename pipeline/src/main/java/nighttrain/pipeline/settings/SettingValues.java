@@ -207,14 +207,14 @@ public final class SettingValues implements Serializable {
                             name,
                             "in the " + where + "; use " + Settings.nearest(name)
                                     + " if that is meant, see --help for all"));
-            texts.put(setting.name(), normal(setting, text(value)));
+            texts.put(setting.name(), normal(setting, text(setting, value)));
         });
         return texts;
     }
 
-    private static String text(Object value) {
+    private static String text(Setting<?> setting, Object value) {
         if (value instanceof List<?> list) {
-            return TextList.print(list.stream().map(String::valueOf).toList());
+            return setting.type().text(list.stream().map(String::valueOf).toList());
         }
         return value instanceof Map<?, ?> object ? TextList.json(object) : String.valueOf(value);
     }
@@ -222,21 +222,13 @@ public final class SettingValues implements Serializable {
     private static <T> String checked(Setting<T> setting, Object value) {
         try {
             if (Objects.requireNonNull(value) instanceof String || value instanceof Map<?, ?>) {
-                return normal(setting, text(value));
+                return normal(setting, text(setting, value));
             }
             @SuppressWarnings("unchecked") // a value of another type fails to print, or its text fails to parse
             T typed = (T) value;
             return normal(setting, setting.print(typed));
         } catch (UserError refused) {
             throw SettingNames.in(refused);
-        } catch (IllegalArgumentException unprintable) {
-            throw UserError.of(
-                    "bad value of " + setting.name(),
-                    value,
-                    setting.type().expected()
-                            + ", none with a comma in it; use labelsFile or choicesFile for such labels"
-                            + " or choices",
-                    unprintable);
         } catch (ClassCastException | NullPointerException wrongType) {
             String way = value == null ? "leave it out for the default" : "write it so, as text";
             throw UserError.of(
