@@ -1,8 +1,13 @@
 package nighttrain.io.constraint;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeSet;
+import org.apache.lucene.util.BytesRef;
+import org.apache.lucene.util.automaton.Automata;
 import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Transition;
 
@@ -16,6 +21,18 @@ import org.apache.lucene.util.automaton.Transition;
 record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting, int freeStates) {
     static ByteAutomaton ofCharacters(Automaton characters) {
         return ofBytes(Limits.determinise(Utf8.bytes(characters)));
+    }
+
+    /** Returns the automaton of some texts, none of which {@link #isLong}. */
+    static ByteAutomaton ofTexts(Collection<String> texts) {
+        TreeSet<BytesRef> sorted = new TreeSet<>();
+        texts.forEach(text -> sorted.add(new BytesRef(text.getBytes(StandardCharsets.UTF_8))));
+        return ofBytes(Automata.makeBinaryStringUnion(sorted));
+    }
+
+    /** Whether a text is too long for {@link #ofTexts}. */
+    static boolean isLong(String text) {
+        return text.getBytes(StandardCharsets.UTF_8).length > Automata.MAX_STRING_UNION_TERM_LENGTH;
     }
 
     /** Converts a deterministic automaton over bytes without dead states. */

@@ -1,14 +1,10 @@
 package nighttrain.io.constraint;
 
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.TreeSet;
 import nighttrain.io.UserError;
 import nighttrain.io.text.Vocabulary;
-import org.apache.lucene.util.BytesRef;
-import org.apache.lucene.util.automaton.Automata;
 
 /**
  * Compiles constraints for one vocabulary. Each is compiled or refused once while its result is kept, and the most recently used results are kept: an
@@ -124,9 +120,7 @@ public final class Constraints {
     private static ByteAutomaton bytes(Constraint constraint) {
         ByteAutomaton bytes;
         if (constraint instanceof Constraint.Choices choices) {
-            TreeSet<BytesRef> sorted = new TreeSet<>();
-            choices.choices().forEach(choice -> sorted.add(new BytesRef(choice.getBytes(StandardCharsets.UTF_8))));
-            bytes = ByteAutomaton.ofBytes(Automata.makeBinaryStringUnion(sorted));
+            bytes = ByteAutomaton.ofTexts(choices.choices());
         } else {
             bytes = bytesOf(constraint);
         }

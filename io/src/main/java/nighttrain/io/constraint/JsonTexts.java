@@ -1,5 +1,6 @@
 package nighttrain.io.constraint;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.NullNode;
@@ -8,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Operations;
 import org.apache.lucene.util.automaton.Transition;
@@ -29,7 +31,7 @@ final class JsonTexts {
 
     private final Nfa nfa = new Nfa();
 
-    /** Automata that may occur in several places, by text, number or depth of any value. */
+    /** Automata that may occur in several places, by text, number, literals or depth of any value. */
     private final Map<Object, ByteAutomaton> parts;
 
     private JsonTexts(Map<Object, ByteAutomaton> parts) {
@@ -67,12 +69,25 @@ final class JsonTexts {
         if (shape instanceof Shape.Obj object) {
             return object(from, object, depth);
         }
-        int end = nfa.state();
         if (shape instanceof Shape.Literals literals) {
-            literals.values().forEach(each -> nfa.empty(text(from, each.toString()), end));
-        } else {
-            ((Shape.Either) shape).cases().forEach(each -> nfa.empty(value(from, each, depth), end));
+            return literals(from, literals);
         }
+        int end = nfa.state();
+        ((Shape.Either) shape).cases().forEach(each -> nfa.empty(value(from, each, depth), end));
+        return end;
+    }
+
+    /** Adds the texts of values as one small automaton: a path for each would take seconds to merge where they are thousands. */
+    private int literals(int from, Shape.Literals literals) {
+        int end = nfa.state();
+        Map<Boolean, List<String>> byLength = literals.values().stream()
+                .map(JsonNode::toString)
+                .collect(Collectors.partitioningBy(ByteAutomaton::isLong));
+        byLength.get(true).forEach(each -> nfa.empty(text(from, each), end));
+        nfa.empty(
+                parts.computeIfAbsent(literals, key -> ByteAutomaton.ofTexts(byLength.get(false)))
+                        .addTo(nfa, from),
+                end);
         return end;
     }
 

@@ -63,6 +63,8 @@ final class SchemaParser {
     private int parts;
     /** Whether shapes are of what satisfies a schema, instead of what is written by it; their cases may overlap. */
     private boolean reads;
+    /** Schemas so far that write fewer types than satisfy them. */
+    private int withoutTypes;
 
     private SchemaParser(JsonNode root, boolean once) {
         this.root = root;
@@ -153,6 +155,7 @@ final class SchemaParser {
         }
         List<Shape> cases = new ArrayList<>();
         long count = 0;
+        int withoutTypesBefore = withoutTypes;
         for (int i = 0; i < schema.get(keyword).size(); i++) {
             Shape each = Shape.both(base, schema(schema.get(keyword).get(i), path + "/" + keyword + "/" + i));
             count += each.caseCount();
@@ -160,19 +163,25 @@ final class SchemaParser {
             cases.add(each);
         }
         if (keyword.equals("oneOf") && !once && !reads) {
-            checkApart(cases, schema.get(keyword), base, path);
+            boolean readsAsWritten = withoutTypes == withoutTypesBefore;
+            checkApart(cases, readsAsWritten ? cases : read(schema.get(keyword), base, path), path);
         }
         return Shape.either(cases);
     }
 
-    /** Refuses cases of which a written text satisfies another, if only by a type that the other does not write. */
-    private void checkApart(List<Shape> written, JsonNode cases, Shape base, String path) {
+    /** Returns what satisfies each case. */
+    private List<Shape> read(JsonNode cases, Shape base, String path) {
         List<Shape> read = new ArrayList<>();
         reads = true;
         for (int i = 0; i < cases.size(); i++) {
             read.add(Shape.both(base, schema(cases.get(i), path + "/oneOf/" + i)));
         }
         reads = false;
+        return read;
+    }
+
+    /** Refuses cases of which a written text satisfies another, if only by a type that the other does not write. */
+    private static void checkApart(List<Shape> written, List<Shape> read, String path) {
         for (int i = 0; i < written.size(); i++) {
             for (int j = 0; j < i; j++) {
                 if (!Shape.disjoint(written.get(i), read.get(j)) || !Shape.disjoint(read.get(i), written.get(j))) {
@@ -270,6 +279,7 @@ final class SchemaParser {
             addIf(types, "number", schema, OF_NUMBER);
             addIf(types, "array", schema, OF_ARRAY);
             addIf(types, "object", schema, OF_OBJECT);
+            withoutTypes += types.isEmpty() ? 0 : 1;
         } else if (Stream.of(OF_TEXT, OF_NUMBER, OF_ARRAY, OF_OBJECT)
                 .anyMatch(keywords -> keywords.stream().anyMatch(schema::has))) {
             types.addAll(TYPES);

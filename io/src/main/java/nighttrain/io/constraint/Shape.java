@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiPredicate;
+import java.util.function.Predicate;
 import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Operations;
 
@@ -70,6 +71,12 @@ sealed interface Shape {
                 all = Limits.intersection(Formats.of(format), all);
             }
             return all;
+        }
+
+        /** Returns a test of values; for many of them the automaton is made once. */
+        Predicate<JsonNode> acceptor() {
+            Automaton all = values();
+            return value -> value.isTextual() && Operations.run(all, value.textValue());
         }
 
         boolean isAny() {
@@ -224,8 +231,13 @@ sealed interface Shape {
     }
 
     private static Shape literals(Literals literals, Shape other) {
-        List<JsonNode> left = literals.values.stream().filter(other::accepts).toList();
+        List<JsonNode> left = accepted(literals, other);
         return left.isEmpty() ? Known.NEVER : new Literals(left);
+    }
+
+    private static List<JsonNode> accepted(Literals literals, Shape by) {
+        Predicate<JsonNode> accepts = by instanceof Text text ? text.acceptor() : by::accepts;
+        return literals.values.stream().filter(accepts).toList();
     }
 
     private static Shape number(Numeric x, Numeric y) {
@@ -265,7 +277,7 @@ sealed interface Shape {
             return literals.values.stream().anyMatch(each -> equal(each, value));
         }
         if (this instanceof Text text) {
-            return value.isTextual() && Operations.run(text.values(), value.textValue());
+            return text.acceptor().test(value);
         }
         if (this instanceof Numeric number) {
             return value.isNumber() && accepts(number, value.decimalValue());
@@ -341,7 +353,7 @@ sealed interface Shape {
             return disjoint(b, a);
         }
         if (a instanceof Literals literals) {
-            return literals.values.stream().noneMatch(b::accepts);
+            return accepted(literals, b).isEmpty();
         }
         if (b instanceof Literals) {
             return disjoint(b, a);

@@ -148,6 +148,23 @@ class BadConstraintTest {
                 "constraint too large: over 100000 parts");
     }
 
+    /** Values of an enum share what they have in common, and cases whose schemas name their types are parsed once. */
+    @Test
+    void longListsOfValuesAndCasesAreNotTooLarge() {
+        String values = IntStream.range(0, 5000)
+                .mapToObj(i -> "\"value number " + i + " of many\"")
+                .collect(Collectors.joining(","));
+        Constraints.check(new Constraint.JsonSchema(
+                "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":100,\"enum\":[" + values
+                        + "]},\"maxItems\":3}",
+                ""));
+        String parts = "\"v\":{\"allOf\":[" + "{\"type\":\"null\"},".repeat(30_000) + "true]}},\"required\":[\"k\"]}";
+        Constraints.check(new Constraint.JsonSchema(
+                "{\"oneOf\":[{\"type\":\"object\",\"properties\":{\"k\":{\"const\":1}," + parts
+                        + ",{\"type\":\"object\",\"properties\":{\"k\":{\"const\":2}," + parts + "]}",
+                ""));
+    }
+
     /** Cases of one list with those of every other: a hundred million here. */
     @Test
     void casesOfCasesEndInAnError() {
