@@ -48,7 +48,7 @@ class CompareSmokeIT {
     /** {@link CompareTest} tests how the comparison resumes. */
     @Test
     @Timeout(200)
-    void ctrlCKeepsWhatIsFinished() throws Exception {
+    void aStopKeepsWhatIsFinished() throws Exception {
         TinyModel.in(folder.resolve("model"));
         Path endless = Files.writeString(folder.resolve("endless.yaml"), """
                 models: {toy: model}

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Stops the real command by Ctrl-C and by a deadline. */
+/** Stops the real command by a signal and by a deadline. */
 class StopIT {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 
