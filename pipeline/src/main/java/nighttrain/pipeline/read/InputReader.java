@@ -133,30 +133,21 @@ public final class InputReader {
         }
         Dataset<Row> table = options.kind()
                 .table(spark.read().options(layout), listed.pattern())
-                .orElseGet(() -> rows(format, options, layout, listed));
-        requireAll(chosen(options, listed, () -> table), table.inputFiles());
-        return new StagedSource(withColumns(table, format, options, listed), Optional.of(listed));
+                .orElseGet(() -> reader(options, layout).load(listed.pattern()));
+        InputFiles files = chosen(options, listed, () -> table);
+        requireAll(files, table.inputFiles());
+        Dataset<Row> rows = format.equals(CSV) ? csv(table, options, layout, files) : table;
+        return new StagedSource(withColumns(rows, format, options, listed), Optional.of(listed));
     }
 
-    private Dataset<Row> rows(String format, InputOptions options, Map<String, String> layout, InputFiles listed) {
-        Dataset<Row> table = reader(options, layout).load(listed.pattern());
-        if (format.equals(CSV)) {
-            CsvHeaders.refuseOthers(
-                    spark,
-                    reader(options, Map.of()),
-                    readerOptions(options, Map.of()),
-                    chosen(options, listed, () -> table),
-                    hadoop);
-        }
+    private Dataset<Row> csv(Dataset<Row> table, InputOptions options, Map<String, String> layout, InputFiles files) {
+        SortedMap<String, String> all = readerOptions(options, Map.of());
+        CsvHeaders.refuseOthers(spark, reader(options, Map.of()), all, files, hadoop);
         // A user who sets the mode decides how malformed rows are read.
-        boolean checks = format.equals(CSV)
-                && option(options, "mode").isEmpty()
-                && table.columns().length > listed.partitions().size()
+        boolean checks = option(options, "mode").isEmpty()
+                && table.columns().length > files.partitions().size()
                 && !Columns.has(table.schema(), corruptName(options));
-        return checks
-                ? CsvRows.withLongRows(
-                        table, reader(options, layout), readerOptions(options, Map.of()), listed, corruptName(options))
-                : table;
+        return checks ? CsvRows.withLongRows(table, reader(options, layout), all, files, corruptName(options)) : table;
     }
 
     private DataFrameReader reader(InputOptions options, Map<String, String> layout) {
