@@ -155,6 +155,24 @@ class InputTest extends JobTest {
 
     /** The same files are other rows then. */
     @Test
+    void aCsvRowBeyondALimitIsToldInOneLine() throws IOException {
+        Path file = Files.createDirectory(dir.resolve("input")).resolve("a.csv");
+        Files.writeString(file, "prompt" + ",".repeat(30_000) + "\nfirst\n");
+        values = values.with(Settings.FORMAT, "csv");
+        String cannotRead = "cannot read input file: file:/+" + dir.toString().substring(1) + "/input/a.csv ";
+        assertThatThrownBy(this::run)
+                .hasMessageMatching(
+                        cannotRead
+                                + "\\(a row has over 20480 fields; raise it by --format-option maxColumns=N, or correct the row\\)");
+        Files.writeString(file, "prompt\nfirst\n" + "long ".repeat(100) + "\n");
+        values = values.with(Settings.FORMAT_OPTION, List.of("maxCharsPerColumn=100"));
+        assertThatThrownBy(this::run)
+                .hasMessageMatching(cannotRead
+                        + "\\(a field has over 100 characters; raise it by --format-option maxCharsPerColumn=N, or close a"
+                        + " quote that is left open\\)");
+    }
+
+    @Test
     void aJobWithOtherFormatOptionsIsAnother() throws IOException {
         Path input = Files.createDirectory(dir.resolve("input"));
         Files.writeString(input.resolve("a.csv"), "prompt\nfirst\n");

@@ -244,6 +244,7 @@ public final class InputReader {
                                 + " source's jar by --conf spark.jars",
                         unreadable);
             }
+            UnreadableFile.throwIfBehind(unreadable);
             throw UserError.of(
                     "cannot read input",
                     options.path().orElse(options.format()),

@@ -16,12 +16,17 @@ public final class UnreadableFile {
     private static final Pattern FILE = Pattern.compile("\\[FAILED_READ_FILE[^]]*].*? reading file (\\S+)\\.(\\s|$)");
     private static final Pattern ENCODING = Pattern.compile("Unsupported encoding: (\\w+)");
     private static final Pattern CODEC = Pattern.compile("Class (\\S*\\.(\\w+)Codec) was not found");
+    private static final String UNIVOCITY = "com.univocity.parsers.common.TextParsingException";
+    /** Begins a message of the CSV reader, before its whole configuration and the row. */
+    private static final Pattern CSV_LIMIT = Pattern.compile("defined in your parser settings \\((?<chars>\\d+)\\)"
+            + "|ArrayIndexOutOfBoundsException - Index (?<fields>\\d+) out of bounds");
     /** Beginnings of exception texts, class names and some messages, that blame the file and not the access to it. */
     private static final List<String> BLAME = List.of(
             "org.apache.parquet.",
             "org.apache.spark.sql.execution.datasources.SchemaColumnConvertNotSupportedException",
             "org.xerial.snappy.",
             "com.github.luben.zstd.",
+            UNIVOCITY,
             "java.util.zip.",
             "java.io.IOException: can not read class org.apache.parquet.",
             "java.io.IOException: Could not read page ",
@@ -45,6 +50,18 @@ public final class UnreadableFile {
             return;
         }
         String said = Causes.message(reason.get());
+        Matcher csv = CSV_LIMIT.matcher(said);
+        if (csv.find()) {
+            throw UserError.of(
+                    "cannot read input file",
+                    file.get(),
+                    csv.group("chars") != null
+                            ? "a field has over " + csv.group("chars")
+                                    + " characters; raise it by --format-option maxCharsPerColumn=N, or close a quote that is left open"
+                            : "a row has over " + csv.group("fields")
+                                    + " fields; raise it by --format-option maxColumns=N, or correct the row",
+                    failure);
+        }
         throw UserError.of(
                 "cannot read input file",
                 file.get(),
