@@ -5,15 +5,12 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import nighttrain.io.JsonFile;
 import nighttrain.io.table.Summary.Incidents;
 import nighttrain.io.table.Summary.Prediction;
@@ -41,7 +38,7 @@ public final class SummaryFile {
      */
     public static void write(FileSystem fs, Path file, Summary summary) {
         try {
-            writeWhole(fs, file, MAPPER.writeValueAsBytes(json(summary)));
+            WholeFile.write(fs, file, MAPPER.writeValueAsBytes(json(summary)));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + file, e);
         }
@@ -58,32 +55,6 @@ public final class SummaryFile {
             return summary(JsonFile.parse(in.readAllBytes(), file.toString()));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + file, e);
-        }
-    }
-
-    private static void writeWhole(FileSystem fs, Path file, byte[] bytes) throws IOException {
-        // The leading underscore hides it from readers that list the folder as a table.
-        Path temporary = new Path(file.getParent(), "_" + file.getName() + "." + UUID.randomUUID());
-        try {
-            try (OutputStream out = fs.create(temporary, false)) {
-                out.write(bytes);
-            }
-            // Hadoop's rename refuses an existing target.
-            fs.delete(file, false);
-            if (!fs.rename(temporary, file)) {
-                throw new IOException("cannot rename " + temporary + " to " + file.getName());
-            }
-        } finally {
-            deleteIfThere(fs, temporary);
-        }
-    }
-
-    private static void deleteIfThere(FileSystem fs, Path temporary) throws IOException {
-        try {
-            fs.delete(temporary, false);
-        } catch (FileNotFoundException e) {
-            // Renamed, as intended.
-            return;
         }
     }
 

@@ -3,9 +3,9 @@ package nighttrain.pipeline.job;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import nighttrain.io.table.WholeFile;
 import org.apache.hadoop.fs.ChecksumFileSystem;
 import org.apache.hadoop.fs.FSDataInputStream;
-import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -36,14 +36,7 @@ public final class Files {
 
     /** Writes a file whole or not at all, without a checksum file beside it. */
     public static void write(FileSystem fs, Path file, String text) throws IOException {
-        Path whole = new Path(file.getParent(), "_" + file.getName() + ".new");
-        try (FSDataOutputStream out = fs.create(whole, true)) {
-            out.write(text.getBytes(StandardCharsets.UTF_8));
-        }
-        fs.delete(file, false);
-        if (!fs.rename(whole, file)) {
-            throw new IOException("cannot rename " + whole + " to " + file);
-        }
+        WholeFile.write(fs, file, text.getBytes(StandardCharsets.UTF_8));
         dropChecksum(fs, file);
     }
 

@@ -76,7 +76,7 @@ abstract class StoreTest extends JobTest {
     }
 
     @Test
-    void aJobThatFailsAndGoesOn() {
+    void aJobThatFailsAndGoesOn() throws IOException {
         script().answersBeforeFailure.set(ROWS / 2);
         script().failures.set(100);
         assertThatThrownBy(this::run).hasStackTraceContaining("the engine was told to fail");
@@ -86,6 +86,10 @@ abstract class StoreTest extends JobTest {
         assertEveryRowOnce();
         assertThat(script().computed.values()).allMatch(times -> times.get() == 1);
         assertThat(run().wasComplete()).isTrue();
+        JobFolder folder =
+                JobFolder.of(folder() + "/output", spark.sessionState().newHadoopConf());
+        folder.writeReport("another report");
+        assertThat(folder.fs().getFileStatus(folder.report()).getLen()).isEqualTo(14);
     }
 
     @Test
