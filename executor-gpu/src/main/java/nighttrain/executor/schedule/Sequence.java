@@ -23,6 +23,8 @@ import nighttrain.io.constraint.TokenAutomaton;
  * their plans, so later steps find them computed. Only the tokens that steps under way sample are not known yet; they are awaited.
  */
 public final class Sequence {
+    private static final int UNKNOWN = -1;
+
     private final GenerationRequest request;
     private final long submittedNanos;
     private final List<TokenLogprobs> logprobs = new ArrayList<>();
@@ -38,7 +40,7 @@ public final class Sequence {
     private int plannedScores;
     private int constraintState = TokenAutomaton.START;
     private int life;
-    private int cachedPromptTokens;
+    private int cachedPromptTokens = UNKNOWN;
     private int adopted;
     private int cut;
     private long firstTokenNanos;
@@ -105,6 +107,9 @@ public final class Sequence {
 
     /** Records that {@code count} more tokens, and all scores before number {@code scores}, are planned. */
     void planned(int count, int scores) {
+        if (cachedPromptTokens == UNKNOWN) { // if it begins again, it also finds tokens that it computed itself
+            cachedPromptTokens = computed;
+        }
         computed += count;
         plannedScores = scores;
     }
@@ -164,9 +169,6 @@ public final class Sequence {
     void startAt(int shared, int copied) {
         computed = shared + copied;
         adopted = shared;
-        if (length == promptLength) {
-            cachedPromptTokens = computed;
-        }
     }
 
     /** Returns how many leading tokens a sequence that begins alike can reuse, plus one. */

@@ -165,6 +165,19 @@ class SchedulerTest {
         assertThat(finished.get(first)).as("who came first ends first").isLessThan(finished.get(second));
     }
 
+    /** The second loses its pages inside its prompt. It finds its first page in the cache when it begins again. */
+    @Test
+    void ownTokensDoNotCountAsCached() {
+        StepLimits limits = new StepLimits(2, 3, 64, 20);
+        Scheduler scheduler =
+                new Scheduler(limits, new PageAllocator(CacheLayout.ofPages(4, 7), true), SHORTER_THAN_TRUE);
+        add(scheduler, 6, 14);
+        Sequence second = add(scheduler, 16, 1);
+        runAll(scheduler);
+        assertThat(scheduler.preemptions()).isPositive();
+        assertThat(second.generation(0).cachedPromptTokens()).isZero();
+    }
+
     /** 200 sequences of 20 to 80 tokens run on pages for about ten; outputs end at their limit. */
     @Test
     void sequencesOfExpectedLengthsAreNeverPreempted() {
