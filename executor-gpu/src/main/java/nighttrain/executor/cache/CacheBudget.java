@@ -114,7 +114,7 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
         int low = from;
         int high = to;
         while (low < high) {
-            int middle = low + (high - low + 1) / 2;
+            int middle = high - (high - low) / 2;
             if (fits.test(middle)) {
                 low = middle;
             } else {

@@ -43,7 +43,7 @@ public sealed interface CacheSpec extends Serializable {
 
         /** Pages that {@code tokens} tokens fill; the last may be filled in part. */
         public static int pagesFor(int tokens, int pageTokens) {
-            return (tokens + pageTokens - 1) / pageTokens;
+            return (int) ((tokens - 1L + pageTokens) / pageTokens);
         }
     }
 

@@ -92,6 +92,15 @@ class CacheBudgetTest {
                                 + " 27968 tokens; lower --max-model-len or give the process more memory)");
     }
 
+    /** A config without a limit has the largest number. */
+    @Test
+    void theLongestContextIsTooLong() {
+        assertThatThrownBy(() -> new CacheBudget(2L << 30, 256, 8192, Integer.MAX_VALUE, 512).cut(hybrid(256)))
+                .isInstanceOf(UserError.class)
+                .hasMessageContaining(
+                        "2147483647 tokens need 134218028 MiB (2048 MiB are free, which hold 27968 tokens;");
+    }
+
     /** If every layer has a window, sequences longer than the window take no more pages. */
     @Test
     void aModelOfWindowsAloneHoldsManyLongSequences() {
