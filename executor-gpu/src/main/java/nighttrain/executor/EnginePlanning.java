@@ -49,12 +49,18 @@ final class EnginePlanning {
         int replicas = Math.max(1, config.layout().replicas());
         int ranks = Math.max(1, config.layout().ranks());
         long heapBytes = Runtime.getRuntime().maxMemory();
-        checkFits(ModelFootprint.parametersPerRank(model, ranks) * ranks * replicas * Float.BYTES, heapBytes);
+        long weightBytes = ModelFootprint.parametersPerRank(model, ranks) * ranks * replicas * Float.BYTES;
+        checkFits(weightBytes, heapBytes);
         long cacheBytes = (long) (heapBytes * CPU_CACHE_SHARE) / replicas;
         int maxNumSeqs = leastSequences(config);
         int maxBatchTokens = config.steps().maxBatchTokens() > 0
                 ? config.steps().maxBatchTokens()
                 : Math.max(CPU_BATCH_TOKENS, maxNumSeqs);
+        checkStepFits(
+                maxNumSeqs,
+                maxBatchTokens,
+                ModelBlocks.of(model, 0, ranks).bufferBytes(maxBatchTokens, maxNumSeqs) * ranks * replicas,
+                heapBytes - weightBytes);
         CacheLayout cache = CacheLayout.of(
                         CacheSpec.of(model, ranks, Float.BYTES, maxModelLen),
                         config.kv().pageTokens(),
@@ -96,6 +102,18 @@ final class EnginePlanning {
         }
     }
 
+    /** Refuses steps whose buffers do not fit beside the weights. They are larger than on GPUs, since numbers are wider. */
+    private static void checkStepFits(int sequences, int tokens, long gpuBytes, long freeBytes) {
+        if (gpuBytes > freeBytes) {
+            throw UserError.of(
+                    "steps do not fit the memory",
+                    sequences + " sequences and " + tokens + " tokens",
+                    "more than " + (gpuBytes >> 30) + " GiB, of which the heap of this JVM has " + (freeBytes >> 30)
+                            + " beside the weights; lower --max-num-seqs or --max-num-batched-tokens, or raise -Xmx or"
+                            + " --executor-memory");
+        }
+    }
+
     /**
      * Memory of several equal GPUs.
      *
@@ -132,10 +150,10 @@ final class EnginePlanning {
         int ranks =
                 config.layout().ranks() > 0 ? config.layout().ranks() : fewestRanks(config, model, scoredPerStep, room);
         int replicas = config.layout().replicas() > 0 ? config.layout().replicas() : room.count() / ranks;
-        if (replicas * ranks > room.count() || replicas == 0) {
+        if ((long) replicas * ranks > room.count() || replicas == 0) {
             throw UserError.of(
                     "not enough GPUs",
-                    Math.max(1, replicas) * ranks,
+                    Math.max(1L, replicas) * ranks,
                     room.count() + " are here; lower --ranks or --replicas");
         }
         Shape shape = new Shape(config, model, ranks, scoredPerStep, room.budgetBytes(), maxModelLen);

@@ -22,6 +22,8 @@ import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Tests how batch and step sizes follow from model, memory and lengths, on GPUs that this machine does not have. */
 class EnginePlanningTest {
@@ -163,6 +165,18 @@ class EnginePlanningTest {
                 .hasMessage(
                         "model does not fit the memory: 111 GiB of weights in fp32 (the heap of this JVM may grow to "
                                 + heap + " GiB; raise -Xmx or --executor-memory, lower --replicas, or run it on GPUs)");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2147483647, 0", "0, 2147483647", "100000000, 100000000"})
+    void stepsLargerThanTheHeapAreRefused(int sequences, int tokens) {
+        EngineConfig config = EngineConfig.on(Backend.CPU).with(new StepConfig(sequences, tokens, 0));
+        assertThatThrownBy(() -> Engines.plan(config, shape("dense-tiny")))
+                .isInstanceOf(UserError.class)
+                .hasMessageMatching(
+                        "steps do not fit the memory: \\d+ sequences and \\d+ tokens \\(more than \\d+ GiB, of"
+                                + " which the heap of this JVM has \\d+ beside the weights; lower --max-num-seqs or"
+                                + " --max-num-batched-tokens, or raise -Xmx or --executor-memory\\)");
     }
 
     @Test

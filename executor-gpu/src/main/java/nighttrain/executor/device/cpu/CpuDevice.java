@@ -16,11 +16,15 @@ import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cpu.CpuCommunicator.RankExchange;
+import nighttrain.io.UserError;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /** The reference device, and the default without GPUs: fp32 on the heap; the ranks of a replica are threads of this process. */
 public final class CpuDevice implements Device {
+    /** What an array holds in every JVM. */
+    private static final int MOST_NUMBERS = Integer.MAX_VALUE - 8;
+
     private final ThreadTeam team;
     private final CpuStep step;
     private final CpuOps ops;
@@ -91,12 +95,18 @@ public final class CpuDevice implements Device {
 
     @Override
     public Tensor tensor(String role, int tracks, int rows, int cols) {
+        if ((long) rows * cols > MOST_NUMBERS / tracks) {
+            throw UserError.of(
+                    "buffer too large for CPUs",
+                    role + ", " + tracks + " x " + rows + " x " + cols + " numbers",
+                    "at most " + MOST_NUMBERS + " in all; lower --max-num-seqs or --max-num-batched-tokens");
+        }
         return CpuTensor.zeros(tracks, rows, cols);
     }
 
     @Override
     public Tensor logits(String role, int tracks, int rows, int cols) {
-        return CpuTensor.zeros(tracks, rows, cols);
+        return tensor(role, tracks, rows, cols);
     }
 
     @Override
