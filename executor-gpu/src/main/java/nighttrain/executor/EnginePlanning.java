@@ -56,17 +56,25 @@ final class EnginePlanning {
         int maxBatchTokens = config.steps().maxBatchTokens() > 0
                 ? config.steps().maxBatchTokens()
                 : Math.max(CPU_BATCH_TOKENS, maxNumSeqs);
-        checkStepFits(
-                maxNumSeqs,
-                maxBatchTokens,
+        checkFits(
+                "steps",
+                maxNumSeqs + " sequences and " + maxBatchTokens + " tokens",
+                // On GPUs; here numbers are wider.
                 ModelBlocks.of(model, 0, ranks).bufferBytes(maxBatchTokens, maxNumSeqs) * ranks * replicas,
-                heapBytes - weightBytes);
+                heapBytes - weightBytes,
+                "--max-num-seqs or --max-num-batched-tokens");
         CacheLayout cache = CacheLayout.of(
                         CacheSpec.of(model, ranks, Float.BYTES, maxModelLen),
                         config.kv().pageTokens(),
                         config.kv().pages(),
                         maxNumSeqs)
                 .withSnapshots(config.kv().prefixCache() ? CacheLayout.ENOUGH_SNAPSHOTS : 0);
+        checkFits(
+                "pages",
+                config.kv().pages() + " pages of " + config.kv().pageTokens() + " tokens",
+                cache.pageBytes() * replicas,
+                heapBytes - weightBytes,
+                "--kv-pages");
         int threads =
                 config.threads() > 0 ? config.threads() : Runtime.getRuntime().availableProcessors();
         return new EnginePlan(
@@ -102,15 +110,14 @@ final class EnginePlanning {
         }
     }
 
-    /** Refuses steps whose buffers do not fit beside the weights. They are larger than on GPUs, since numbers are wider. */
-    private static void checkStepFits(int sequences, int tokens, long gpuBytes, long freeBytes) {
-        if (gpuBytes > freeBytes) {
+    /** Refuses what needs more memory than the heap has beside the weights. */
+    private static void checkFits(String what, String size, long bytes, long freeBytes, String options) {
+        if (bytes > freeBytes) {
             throw UserError.of(
-                    "steps do not fit the memory",
-                    sequences + " sequences and " + tokens + " tokens",
-                    "more than " + (gpuBytes >> 30) + " GiB, of which the heap of this JVM has " + (freeBytes >> 30)
-                            + " beside the weights; lower --max-num-seqs or --max-num-batched-tokens, or raise -Xmx or"
-                            + " --executor-memory");
+                    what + " do not fit the memory",
+                    size,
+                    "at least " + (bytes >> 30) + " GiB, of which the heap of this JVM has " + (freeBytes >> 30)
+                            + " beside the weights; lower " + options + ", or raise -Xmx or --executor-memory");
         }
     }
 

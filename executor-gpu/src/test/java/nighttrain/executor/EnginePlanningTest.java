@@ -168,15 +168,20 @@ class EnginePlanningTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"2147483647, 0", "0, 2147483647", "100000000, 100000000"})
-    void stepsLargerThanTheHeapAreRefused(int sequences, int tokens) {
-        EngineConfig config = EngineConfig.on(Backend.CPU).with(new StepConfig(sequences, tokens, 0));
+    @CsvSource({
+        "2147483647, 0, 0, steps, --max-num-seqs or --max-num-batched-tokens",
+        "0, 2147483647, 0, steps, --max-num-seqs or --max-num-batched-tokens",
+        "0, 0, 2147483647, pages, --kv-pages"
+    })
+    void sizesLargerThanTheHeapAreRefused(int sequences, int tokens, int pages, String what, String options) {
+        EngineConfig config = EngineConfig.on(Backend.CPU)
+                .with(new StepConfig(sequences, tokens, 512))
+                .with(new KvConfig(16, pages, true));
         assertThatThrownBy(() -> Engines.plan(config, shape("dense-tiny")))
                 .isInstanceOf(UserError.class)
-                .hasMessageMatching(
-                        "steps do not fit the memory: \\d+ sequences and \\d+ tokens \\(more than \\d+ GiB, of"
-                                + " which the heap of this JVM has \\d+ beside the weights; lower --max-num-seqs or"
-                                + " --max-num-batched-tokens, or raise -Xmx or --executor-memory\\)");
+                .hasMessageMatching(what
+                        + " do not fit the memory: .+ \\(at least \\d+ GiB, of which the heap of this JVM"
+                        + " has \\d+ beside the weights; lower " + options + ", or raise -Xmx or --executor-memory\\)");
     }
 
     @Test

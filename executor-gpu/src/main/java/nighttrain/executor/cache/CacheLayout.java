@@ -107,10 +107,14 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, int sna
 
     /** Returns the bytes of pages and slots, over all ranks. */
     public long bytes() {
-        return slotBytes(slots + snapshots)
-                + groups.stream()
-                        .mapToLong(group -> group.pageBytes(pageTokens) * group.pages())
-                        .sum();
+        return slotBytes(slots + snapshots) + pageBytes();
+    }
+
+    /** Returns the bytes of pages, over all ranks. */
+    public long pageBytes() {
+        return groups.stream()
+                .mapToLong(group -> group.pageBytes(pageTokens) * group.pages())
+                .sum();
     }
 
     /** Returns the bytes of {@code count} slots and of the scratch slot. */
