@@ -27,7 +27,7 @@ public final class StreamingDecoder {
     /** A character has at most 4 bytes and a token adds at least one: after twice that number of tokens the bytes are no character. */
     private static final int MAX_STALLED_TOKENS = 8;
 
-    private static final char INCOMPLETE = '\uFFFD';
+    private static final String INCOMPLETE = "\uFFFD";
 
     private final Decode decode;
     private int[] window = new int[MAX_TOKENS];
@@ -51,8 +51,10 @@ public final class StreamingDecoder {
             stalledTokens = 0;
         }
         if (stalledTokens >= MAX_STALLED_TOKENS) {
-            end = text.length();
-            stalledTokens = 0;
+            // The last U+FFFD may begin a character all the same, unless it leaves the window now.
+            boolean stays = size < MAX_TOKENS
+                    || decode.text(window, size - MAX_STALLED_TOKENS, size).endsWith(INCOMPLETE);
+            end = stays ? text.length() - 1 : text.length();
         }
         String added = handOut(text, end);
         shorten(text);
@@ -71,7 +73,7 @@ public final class StreamingDecoder {
     /** Returns the length without the incomplete characters at the end. */
     private static int completeEnd(String text) {
         int end = text.length();
-        while (end > 0 && text.charAt(end - 1) == INCOMPLETE) {
+        while (end > 0 && text.startsWith(INCOMPLETE, end - 1)) {
             end--;
         }
         return end;

@@ -119,6 +119,28 @@ class StreamingDecoderTest {
         }
     }
 
+    /** A character that begins after many bytes that are none comes out whole, however many these are. */
+    @Test
+    void anyBytesStreamAsTheyDecode() {
+        Random random = new Random(12);
+        try (Tokenizer tokenizer = Tokenizer.open(TestTokenizers.byteLevel(dir))) {
+            StreamingDecoder decoder = tokenizer.newDecoder();
+            StringBuilder streamed = new StringBuilder();
+            for (int id : new int[] {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x9f, 0xa6, 0x99}) {
+                streamed.append(decoder.push(id));
+            }
+            assertThat(streamed.toString()).isEqualTo("\uFFFD".repeat(7) + "🦙");
+            for (int round = 0; round < 500; round++) {
+                // Bytes that only continue or begin characters, and special tokens.
+                assertStreams(
+                        tokenizer,
+                        random.ints(random.nextInt(150), 0x80, 0x102)
+                                .map(id -> id < 0x100 || random.nextInt(9) == 0 ? id : 0xf0)
+                                .toArray());
+            }
+        }
+    }
+
     @Test
     void everyTokenCostsTheSameHoweverLongTheText() {
         int[] tokensDecoded = {0};
