@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import nighttrain.io.template.ChatTemplate.ChatMessage;
 
@@ -15,9 +16,10 @@ import nighttrain.io.template.ChatTemplate.ChatMessage;
  * Parses conversations in JSON: {@code [{"role": "user", "content": "..."}]}, or ShareGPT's {@code [{"from": "human", "value": "..."}]}.
  *
  * <ul>
- *   <li>A message keeps all its fields for the template; one that is null counts as absent.
+ *   <li>A message keeps all its fields for the template; one that is null counts as absent, as in transformers.
  *   <li>Content is text, or a list of parts of type {@code text}, which are joined as they are: templates of text models take text.
- *   <li>Content is null only beside {@code tool_calls} or {@code function_call}.
+ *   <li>Content is absent only beside {@code tool_calls} or {@code function_call}.
+ *   <li>Reasoning has the names that templates read, whichever its author gave it.
  * </ul>
  */
 public final class Conversation {
@@ -38,6 +40,9 @@ public final class Conversation {
             "user", "user",
             "gpt", "assistant",
             "assistant", "assistant");
+
+    /** Names of a message's reasoning, the preferred first. Templates read the first or the second; vLLM answers with the third. */
+    private static final List<String> REASONING = List.of("reasoning_content", "thinking", "reasoning");
 
     /** Fields that allow a message without text. */
     private static final Set<String> CALLS = Set.of("tool_calls", "function_call");
@@ -69,13 +74,17 @@ public final class Conversation {
         boolean shareGpt = !turn.has(ROLE) && !turn.has(CONTENT) && turn.has(FROM);
         Map<String, Object> fields = new LinkedHashMap<>();
         fields.put(ROLE, shareGpt ? shareGptRole(turn) : role(turn));
-        fields.put(CONTENT, content(turn, shareGpt ? VALUE : CONTENT));
+        content(turn, shareGpt ? VALUE : CONTENT).ifPresent(content -> fields.put(CONTENT, content));
         Set<String> used = shareGpt ? Set.of(FROM, VALUE) : Set.of(ROLE, CONTENT);
         for (Map.Entry<String, JsonNode> field : turn.properties()) {
             if (!used.contains(field.getKey()) && !field.getValue().isNull()) {
                 fields.put(field.getKey(), JSON.convertValue(field.getValue(), Object.class));
             }
         }
+        REASONING.stream().filter(fields::containsKey).findFirst().ifPresent(name -> {
+            fields.putIfAbsent("thinking", fields.get(name));
+            fields.put("reasoning_content", fields.get(name));
+        });
         return new ChatMessage(fields);
     }
 
@@ -97,17 +106,17 @@ public final class Conversation {
         return role;
     }
 
-    private static String content(JsonNode turn, String field) throws RowFault {
+    private static Optional<String> content(JsonNode turn, String field) throws RowFault {
         JsonNode content = turn.path(field);
         if (content.isTextual()) {
-            return content.textValue();
+            return Optional.of(content.textValue());
         }
         if (content.isArray() && !content.isEmpty()) {
-            return joined(content);
+            return Optional.of(joined(content));
         }
         boolean calls = CALLS.stream().anyMatch(turn::hasNonNull);
         if (calls && (content.isNull() || content.isMissingNode())) {
-            return null;
+            return Optional.empty();
         }
         throw bad(turn.toString());
     }

@@ -9,6 +9,7 @@ import nighttrain.io.template.ChatTemplate.ChatMessage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConversationTest {
     @Test
@@ -63,12 +64,29 @@ class ConversationTest {
         assertThat(fault.kind()).isEqualTo("bad_messages");
     }
 
-    @Test
-    void contentMayBeNullBesideToolCalls() throws RowFault {
-        assertThat(only("{\"role\": \"assistant\", \"tool_calls\": [{\"id\": \"t\"}]}")
+    /** A template for which content is only absent would print None or fail on a null. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "\"content\": null, "})
+    void contentMayBeAbsentBesideToolCalls(String content) throws RowFault {
+        assertThat(only("{\"role\": \"assistant\", %s\"tool_calls\": [{\"id\": \"t\"}]}".formatted(content))
                         .fields())
-                .containsEntry("content", null)
-                .containsEntry("tool_calls", List.of(Map.of("id", "t")));
+                .isEqualTo(Map.of("role", "assistant", "tool_calls", List.of(Map.of("id", "t"))));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\"reasoning\": \"a\"|a|a",
+                "\"thinking\": \"a\", \"reasoning\": \"b\"|a|a",
+                "\"reasoning_content\": \"a\", \"reasoning\": null|a|a",
+                "\"thinking\": \"a\", \"reasoning_content\": \"b\"|b|a",
+            })
+    void reasoningHasTheNamesThatTemplatesRead(String fields, String reasoning, String thinking) throws RowFault {
+        assertThat(only("{\"role\": \"assistant\", \"content\": \"Hi\", %s}".formatted(fields))
+                        .fields())
+                .containsEntry("reasoning_content", reasoning)
+                .containsEntry("thinking", thinking);
     }
 
     private static ChatMessage only(String turn) throws RowFault {
