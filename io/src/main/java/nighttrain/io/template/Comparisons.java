@@ -223,6 +223,9 @@ final class Comparisons {
                 if (from instanceof Map<?, ?> other) {
                     other.forEach((key, value) -> put(map, key, value));
                 } else {
+                    if (from instanceof Undefined undefined) {
+                        throw undefined.failure();
+                    }
                     if (from instanceof Namespace) {
                         throw new TemplateError("'Namespace' object is not iterable");
                     }

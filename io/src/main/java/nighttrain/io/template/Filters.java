@@ -70,7 +70,8 @@ final class Filters {
         ALL.put("string", arguments -> soft(one("string", arguments)));
         ALL.put("striptags", arguments -> stripTags(one("striptags", arguments)));
         ALL.put("sum", Filters::sum);
-        ALL.put("title", arguments -> mapped("title", arguments, Filters::title));
+        // Unlike its like, Jinja2's filter makes a plain text of markup.
+        ALL.put("title", arguments -> title(Python.str(one("title", arguments))));
         ALL.put("tojson", arguments -> PythonJson.dumps(value("tojson", arguments), arguments.rest()));
         ALL.put("trim", Filters::trim);
         ALL.put("truncate", Filters::truncate);

@@ -35,6 +35,14 @@ sealed interface Statement {
         return Next.FOLLOWING;
     }
 
+    /** Returns what a block writes: unlike printed values, it has to be a text. */
+    private static String text(Object value) {
+        if (!Text.is(value)) {
+            throw new TemplateError("expected str instance, " + Values.type(value) + " found");
+        }
+        return Text.of(value);
+    }
+
     /** Text written unchanged. */
     record Data(String text) implements Statement {
         @Override
@@ -96,7 +104,7 @@ sealed interface Statement {
                     return next;
                 }
                 scope.rendering.line = line;
-                String filtered = Python.str(filter.value(scope));
+                String filtered = text(filter.value(scope));
                 scope.out = outer;
                 scope.write(filtered);
                 return Next.FOLLOWING;
@@ -295,7 +303,7 @@ sealed interface Statement {
             if (named.put("caller", macro) != null) {
                 throw new TemplateError("got multiple values for keyword argument 'caller'");
             }
-            scope.write(Python.str(Expression.Call.call(function, new Arguments(given.positional(), named), scope)));
+            scope.write(text(Expression.Call.call(function, new Arguments(given.positional(), named), scope)));
             return Next.FOLLOWING;
         }
     }

@@ -332,7 +332,8 @@ final class StringFormat {
             return NumberFormat.aligned(sign + prefix + digits, width, fill, align);
         }
         int missing = width - sign.length() - prefix.length() - digits.length();
-        if (parts.group(8) != null && fill.equals("0") && missing > 0) {
+        boolean finite = Character.digit(digits.charAt(0), 16) >= 0;
+        if (parts.group(8) != null && fill.equals("0") && missing > 0 && finite) {
             return sign + prefix + groupedZeros(digits, width - sign.length() - prefix.length(), parts.group(8));
         }
         return sign + prefix + Text.repeat(fill, missing) + digits;

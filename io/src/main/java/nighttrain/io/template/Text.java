@@ -150,10 +150,11 @@ final class Text {
     }
 
     private static String titleOf(int c) {
-        if (Character.toTitleCase(c) != c) {
+        String upper = Character.toString(c).toUpperCase(Locale.ROOT);
+        boolean one = upper.length() == Character.charCount(upper.codePointAt(0));
+        if (one || Character.isTitleCase(c) || Character.toTitleCase(c) != c) {
             return Character.toString(Character.toTitleCase(c));
         }
-        String upper = Character.toString(c).toUpperCase(Locale.ROOT);
         // Characters that become several, such as ß: one capital and then small letters.
         int first = 0;
         while (first < upper.length() && !isCased(upper.codePointAt(first))) {

@@ -60,7 +60,7 @@ class ChatTemplateTest {
                 tests.add(DynamicTest.dynamicTest(one.get("name").asText(), () -> assertRenders(one)));
             }
         }
-        assertThat(tests).hasSize(54);
+        assertThat(tests).hasSize(61);
         return tests.stream();
     }
 
