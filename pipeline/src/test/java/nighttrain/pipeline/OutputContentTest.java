@@ -137,6 +137,9 @@ class OutputContentTest extends JobTest {
             assertThat(atSpecialToken.<String>getAs("text")).isEqualTo("N");
             assertThat(atSpecialToken.<String>getAs("finish_reason")).isEqualTo("stop");
             assertThat(atSpecialToken.<Integer>getAs("output_tokens")).isEqualTo(2);
+            assertThat(atSpecialToken.<Row>getList(atSpecialToken.fieldIndex("logprobs")))
+                    .extracting(entry -> entry.<String>getAs("token"))
+                    .containsExactly("N", "<|im_end|>");
         }
         Row row = results().get(0);
         assertThat(row.<Integer>getList(row.fieldIndex("token_ids"))).containsExactly(72, 105);

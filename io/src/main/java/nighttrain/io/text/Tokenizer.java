@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
 
@@ -15,6 +16,7 @@ public final class Tokenizer implements AutoCloseable {
     private final int vocabSize;
     private final Map<Integer, String> specialTokens;
     private final Set<Integer> endTokens;
+    private final Map<Integer, String> texts = new ConcurrentHashMap<>();
 
     private Tokenizer(NativeTokenizer tokenizer, Path file, TokenizerFile parsed, Set<Integer> endTokens) {
         this.tokenizer = tokenizer;
@@ -65,6 +67,21 @@ public final class Tokenizer implements AutoCloseable {
     /** Returns the text of token ids; special tokens are left out, and bytes that form no character become U+FFFD. */
     public String decode(int[] ids) {
         return tokenizer.decode(ids, 0, ids.length);
+    }
+
+    /**
+     * Returns the text of one token as it is within a text: with its leading space, which is left out where a text begins; a special token's name.
+     */
+    public String text(int id) {
+        return texts.computeIfAbsent(id, this::textWithin);
+    }
+
+    private String textWithin(int id) {
+        String begin = decode(new int[] {id});
+        String twice = decode(new int[] {id, id});
+        // The second occurrence, unless the end of one and the beginning of the other are the bytes of a character.
+        String text = twice.startsWith(begin) ? twice.substring(begin.length()) : begin;
+        return specialTokens.getOrDefault(id, text);
     }
 
     /** Returns a decoder for one generation, token by token. */

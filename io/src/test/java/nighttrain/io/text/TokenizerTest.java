@@ -60,6 +60,20 @@ class TokenizerTest {
     }
 
     @Test
+    void aTokenHasTheTextThatItHasWithinATextAndASpecialTokenItsName() {
+        try (Tokenizer tokenizer = Tokenizer.open(TestTokenizers.byteFallback(dir, "▁", "a", "▁a"))) {
+            assertThat(List.of(259, 260, 261, 3 + 'a', 3 + 0xf0, 2))
+                    .extracting(tokenizer::text)
+                    .containsExactly(" ", "a", " a", "a", "\uFFFD", "</s>");
+        }
+        try (Tokenizer tokenizer = Tokenizer.open(TestTokenizers.byteLevel(dir, "\u0080\u00e9", " a"))) {
+            assertThat(List.of((int) 'a', 0xf0, 257, 258, tokenizer.vocabSize() - 1, 1 << 20))
+                    .extracting(tokenizer::text)
+                    .containsExactly("a", "\uFFFD", "<|end|>", "\u0080", " a", "");
+        }
+    }
+
+    @Test
     void halvesOfPairsDoNotGarbleTheRest() {
         try (Tokenizer tokenizer = Tokenizer.open(TestTokenizers.byteLevel(dir))) {
             assertThat(tokenizer.decode(tokenizer.encode("🦙\uD83E🦙\uDD99", false)))

@@ -196,7 +196,7 @@ final class ResultBuilder {
         }
 
         private static ObjectNode put(ObjectNode node, int token, float logprob, Tokenizer tokenizer) {
-            node.put("id", token).put("token", tokenizer.decode(new int[] {token}));
+            node.put("id", token).put("token", tokenizer.text(token));
             // A token that a filter excluded has no finite logarithm, and JSON has no infinity.
             return Float.isFinite(logprob) ? node.put("logprob", logprob) : node.putNull("logprob");
         }
