@@ -12,6 +12,8 @@ final class Text {
             "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 
     private static final int SIGMA_CONTEXT = 64;
+    private static final String WORD_PUNCTUATION =
+            "'.:\u00b7\u0387\u055f\u05f4\u2018\u2019\u2024\u2027\ufe13\ufe52\ufe55\uff07\uff0e\uff1a";
 
     private Text() {}
 
@@ -100,7 +102,16 @@ final class Text {
 
     static String lower(String text) {
         RenderBudget.checkChars(text.length());
-        return text.toLowerCase(Locale.ROOT);
+        if (text.indexOf('Σ') < 0) {
+            return text.toLowerCase(Locale.ROOT);
+        }
+        StringBuilder lower = new StringBuilder(text.length());
+        int from = 0;
+        for (int at = text.indexOf('Σ'); at >= 0; at = text.indexOf('Σ', from)) {
+            lower.append(text.substring(from, at).toLowerCase(Locale.ROOT)).append(lowerSigma(text, at));
+            from = at + 1;
+        }
+        return lower.append(text.substring(from).toLowerCase(Locale.ROOT)).toString();
     }
 
     /** Implements {@code casefold} as closely as Java's data allows. */
@@ -140,13 +151,31 @@ final class Text {
         return title.toString();
     }
 
-    /** Returns the lower case of a capital sigma, which depends on its neighbours. */
+    /** Returns the lower case of a capital sigma: another at the end of a word, which Java finds in other places than Python. */
     private static char lowerSigma(String text, int at) {
-        String before = text.substring(Math.max(0, at - SIGMA_CONTEXT), at);
-        String after = text.substring(at + 1, Math.min(text.length(), at + 1 + SIGMA_CONTEXT));
-        return (before + "Σ" + after)
-                .toLowerCase(Locale.ROOT)
-                .charAt(before.toLowerCase(Locale.ROOT).length());
+        int before = at;
+        while (before > 0 && isCaseIgnorable(text.codePointBefore(before)) && at - before < SIGMA_CONTEXT) {
+            before -= Character.charCount(text.codePointBefore(before));
+        }
+        int after = at + 1;
+        while (after < text.length() && isCaseIgnorable(text.codePointAt(after)) && after - at < SIGMA_CONTEXT) {
+            after += Character.charCount(text.codePointAt(after));
+        }
+        boolean begun = before > 0 && isCased(text.codePointBefore(before));
+        boolean ends = after == text.length() || !isCased(text.codePointAt(after));
+        return begun && ends ? 'ς' : 'σ';
+    }
+
+    /** Unicode's Case_Ignorable: marks, modifiers, and the punctuation of words. */
+    private static boolean isCaseIgnorable(int c) {
+        return switch (Character.getType(c)) {
+            case Character.NON_SPACING_MARK,
+                    Character.ENCLOSING_MARK,
+                    Character.FORMAT,
+                    Character.MODIFIER_LETTER,
+                    Character.MODIFIER_SYMBOL -> true;
+            default -> WORD_PUNCTUATION.indexOf(c) >= 0;
+        };
     }
 
     private static String titleOf(int c) {
