@@ -247,8 +247,9 @@ final class StringFormat {
         if (integer) {
             BigInteger number = Numbers.big(value);
             negative = number.signum() < 0;
-            if (width(parts, 9) >= 0 || (type.equals("c") && (parts.group(3) != null || parts.group(8) != null))) {
-                throw new TemplateError("Precision not allowed in integer format specifier");
+            boolean ofCharacter = parts.group(3) != null || parts.group(5) != null || parts.group(8) != null;
+            if (width(parts, 9) >= 0 || parts.group(4) != null || (type.equals("c") && ofCharacter)) {
+                throw new TemplateError("Not allowed in an integer format specifier: " + parts.group());
             }
             digits = type.equals("c") ? Printf.format("%c", value).toString() : radix(number.abs(), type);
             prefix = parts.group(5) != null && "boxX".contains(type) && !type.isEmpty() ? "0" + type : "";
@@ -257,10 +258,13 @@ final class StringFormat {
                 throw new TemplateError(
                         "Unknown format code '" + type + "' for object of type '" + Values.type(value) + "'");
             }
+            if (type.isEmpty() && parts.group(5) != null) {
+                throw new TemplateError("Alternate form (#) of a float: " + parts.group() + " (it needs a type)");
+            }
             double number = Numbers.real(value);
             digits = real(number, type, width(parts, 9), parts.group(5) != null);
             negative = number < 0 || (number == 0 && 1 / number < 0);
-            if (parts.group(4) != null && negative && digits.matches("[0.]*(e.*)?%?")) {
+            if (parts.group(4) != null && negative && digits.matches("[0.]*([eE].*)?%?")) {
                 negative = false;
             }
         }
@@ -308,13 +312,8 @@ final class StringFormat {
                 || ("cn".contains(type) && !type.isEmpty())) {
             throw new TemplateError("Cannot specify '" + separator + "' with '" + type + "'.");
         }
-        int size = "boxX".contains(type) && !type.isEmpty() ? 4 : 3;
-        int end = 0;
-        while (end < digits.length()
-                && Character.digit(digits.charAt(end), 16) >= 0
-                && (size == 4 || digits.charAt(end) <= '9')) {
-            end++;
-        }
+        int size = groupSize(type);
+        int end = wholeEnd(digits, size);
         StringBuilder grouped = new StringBuilder();
         for (int i = 0; i < end; i++) {
             grouped.append(i > 0 && (end - i) % size == 0 ? separator : "").append(digits.charAt(i));
@@ -334,24 +333,41 @@ final class StringFormat {
         int missing = width - sign.length() - prefix.length() - digits.length();
         boolean finite = Character.digit(digits.charAt(0), 16) >= 0;
         if (parts.group(8) != null && fill.equals("0") && missing > 0 && finite) {
-            return sign + prefix + groupedZeros(digits, width - sign.length() - prefix.length(), parts.group(8));
+            int room = width - sign.length() - prefix.length();
+            return sign + prefix + groupedZeros(digits, room, parts.group(8), parts.group(10));
         }
         return sign + prefix + Text.repeat(fill, missing) + digits;
     }
 
     // Zeros that fill a field are grouped with the digits; the field never begins with a separator.
-    private static String groupedZeros(String digits, int width, String separator) {
-        int point = digits.indexOf('.') < 0 ? digits.length() : digits.indexOf('.');
-        String whole = digits.substring(0, point).replace(separator, "");
-        String tail = digits.substring(point);
+    private static String groupedZeros(String digits, int width, String separator, String type) {
+        String kind = type == null ? "" : type;
+        int size = groupSize(kind);
+        String bare = digits.replace(separator, "");
+        String whole = bare.substring(0, wholeEnd(bare, size));
+        String tail = bare.substring(whole.length());
         int room = width - tail.length();
-        // With a separator before every third digit but the first, n digits take n + (n - 1) / 3 characters.
+        // With a separator between groups of 3, n digits take n + (n - 1) / 3 characters.
         int count = Math.max(whole.length(), room);
-        while (count > whole.length() && count - 1 + (count - 2) / 3 >= room) {
+        while (count > whole.length() && count - 1 + (count - 2) / size >= room) {
             count--;
         }
         RenderBudget.checkChars(2L * count);
-        String grouped = grouped("0".repeat(count - whole.length()) + whole, separator, "");
-        return grouped + tail;
+        return grouped("0".repeat(count - whole.length()) + whole, separator, kind) + tail;
+    }
+
+    private static int groupSize(String type) {
+        return "boxX".contains(type) && !type.isEmpty() ? 4 : 3;
+    }
+
+    /** Returns the end of the digits that are grouped: those before a point or an exponent. */
+    private static int wholeEnd(String digits, int size) {
+        int end = 0;
+        while (end < digits.length()
+                && Character.digit(digits.charAt(end), 16) >= 0
+                && (size == 4 || digits.charAt(end) <= '9')) {
+            end++;
+        }
+        return end;
     }
 }
