@@ -189,9 +189,9 @@ sealed interface Statement {
                 all = new Tested(this, scope, all);
             }
             Loop state = new Loop(test == null ? Python.lengthOrNone(items) : -1, all, recursion, depth);
-            boolean empty = true;
-            while (state.hasNext()) {
-                empty = false;
+            boolean otherwiseRuns = true;
+            Next next = Next.FOLLOWING;
+            while (next != Next.BREAK && state.hasNext()) {
                 scope.rendering.budget.step();
                 Object item = state.next();
                 bodyFrame.enter(scope);
@@ -199,11 +199,11 @@ sealed interface Statement {
                     loop.set(scope, state);
                 }
                 target.assign(scope, item);
-                if (runAll(body, scope) == Next.BREAK) {
-                    return Next.FOLLOWING;
-                }
+                next = runAll(body, scope);
+                // As in Jinja2: items at which the body was left early do not count.
+                otherwiseRuns &= next != Next.FOLLOWING;
             }
-            if (!empty || otherwise.isEmpty()) {
+            if (!otherwiseRuns || otherwise.isEmpty()) {
                 return Next.FOLLOWING;
             }
             otherwiseFrame.enter(scope);

@@ -60,7 +60,7 @@ class ChatTemplateTest {
                 tests.add(DynamicTest.dynamicTest(one.get("name").asText(), () -> assertRenders(one)));
             }
         }
-        assertThat(tests).hasSize(65);
+        assertThat(tests).hasSize(66);
         return tests.stream();
     }
 
