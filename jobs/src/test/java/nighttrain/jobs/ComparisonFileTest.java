@@ -95,6 +95,8 @@ class ComparisonFileTest {
                 "inputLen: 1024     | inputLength: 1024  | unknown key in workloads of FILE: inputLength (known are name, numPrompts, inputLen, inputLenSpread, outputLen, maxConcurrency; mend it)",
                 "numPrompts: 256    | numPrompts: 0      | bad value of --num-prompts: 0 (at least 1; leave it out for 128)",
                 "inputLen: 64       | inputLen: 64, name: 1024/128 | two workloads of one name: 1024/128 (in FILE; give one a name: of its own)",
+                "layouts:           | bound: yes\\nlayouts:     | bad value of bound in FILE: \"yes\" (true or false; mend it)",
+                "layouts:           | title: [x]\\nlayouts:     | bad value of title in FILE: [\"x\"] (a text or a number; mend it)",
                 "layouts:           | published: [x]\\nlayouts: | no such published table: x (in published.yaml beside FILE; choose one of [])",
             })
     void refuses(String before, String after, String message) {
@@ -122,7 +124,7 @@ class ComparisonFileTest {
         Outcome nowhere = Outcome.of("compare", "--config", "nowhere.yaml");
         assertThat(nowhere.messages())
                 .containsExactly(
-                        "cannot read the comparison: nowhere.yaml (a local text file; check the path given to --config)");
+                        "cannot read the comparison: nowhere.yaml (a local text file in UTF-8; check its path)");
     }
 
     @Test

@@ -82,7 +82,7 @@ public final class ComparisonFile {
                         shared.warmUpRounds(),
                         shared.rounds(),
                         shared.workload().seed(),
-                        tree.text("bound").map(Boolean::parseBoolean).orElse(true)),
+                        tree.truth("bound").orElse(true)),
                 tables(published),
                 facts(shared));
     }

@@ -40,7 +40,23 @@ final class Tree {
     }
 
     Optional<String> text(String key) {
-        return Optional.ofNullable(node.get(key)).filter(JsonNode::isValueNode).map(JsonNode::asText);
+        return Optional.ofNullable(node.get(key))
+                .filter(value -> !value.isNull())
+                .map(value -> checked(key, value, value.isValueNode(), "a text or a number")
+                        .asText());
+    }
+
+    Optional<Boolean> truth(String key) {
+        return Optional.ofNullable(node.get(key))
+                .map(value ->
+                        checked(key, value, value.isBoolean(), "true or false").booleanValue());
+    }
+
+    private JsonNode checked(String key, JsonNode value, boolean good, String expected) {
+        if (!good) {
+            throw UserError.of("bad value of " + key + " in " + where, value, expected + "; mend it");
+        }
+        return value;
     }
 
     String required(String key) {

@@ -126,14 +126,18 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
                 .toList();
     }
 
-    /** Refuses a comma in an item, which would make two of it. */
+    /** Refuses items that would be others when the list is read: two where there is a comma, shorter without spaces at the ends. */
     private static String joined(List<String> items) {
-        items.stream().filter(item -> item.contains(",")).findFirst().ifPresent(item -> {
-            throw UserError.of(
-                    "comma in an item of a list",
-                    item,
-                    "commas separate the items; use --labels-file or --choices-file for such labels or choices");
-        });
+        items.stream()
+                .filter(item -> item.contains(",") || !item.equals(item.strip()))
+                .findFirst()
+                .ifPresent(item -> {
+                    throw UserError.of(
+                            "bad item of a list",
+                            item,
+                            "commas separate the items and spaces at their ends are lost; use --labels-file or"
+                                    + " --choices-file for such labels or choices");
+                });
         return String.join(",", items);
     }
 

@@ -313,8 +313,8 @@ class SettingsTest {
         refusesOfAProgram(
                 "choices",
                 List.of("yes, always", "no"),
-                "comma in an item of a list: yes, always (commas separate the items; use labelsFile or choicesFile for such"
-                        + " labels or choices)");
+                "bad item of a list: yes, always (commas separate the items and spaces at their ends are lost; use labelsFile"
+                        + " or choicesFile for such labels or choices)");
         refusesOfAProgram(
                 "loadFormat", null, "bad value of loadFormat: null (one of auto, dummy; leave it out for the default)");
         refusesOfAProgram("system", null, "bad value of system: null (text; leave it out for the default)");
