@@ -107,6 +107,33 @@ class CompareTest {
                         "dense 1x2", "dense 1x2 bound", "rival 1x2", "rival 1x2 bound", "dense 2x1", "rival 2x1");
     }
 
+    /** The folder of a job keeps its results alone. */
+    @Test
+    @Order(1)
+    void theFolderOfAJobIsRefused() throws IOException {
+        Path job = folder.resolve("job");
+        Files.createDirectories(job.resolve("_nighttrain"));
+        Files.writeString(job.resolve("_nighttrain/job.json"), "{\"input\": \"1 file\", \"seed\": \"0\"}");
+        Files.writeString(job.resolve("summary.json"), "{}");
+
+        for (String overwrite : List.of("", "--overwrite")) {
+            Outcome refused = Outcome.of(Stream.of(
+                            "compare",
+                            "--config",
+                            folder.resolve("toys.yaml").toString(),
+                            "--output",
+                            job.toString(),
+                            overwrite)
+                    .filter(word -> !word.isEmpty())
+                    .toArray(String[]::new));
+            assertThat(refused.messages())
+                    .containsExactly("no comparison is in the output: file:" + job
+                            + " (a job wrote its results there; choose another --output)");
+            assertThat(refused.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        }
+        assertThat(job).isDirectoryContaining("glob:**summary.json").isDirectoryNotContaining("glob:**results");
+    }
+
     private static List<String> order(long number) {
         return rounds.stream()
                 .filter(round -> round.whole("round") == number)

@@ -29,6 +29,9 @@ import org.apache.hadoop.fs.Path;
 
 /** Measures a comparison into a folder, or the part of it that the folder lacks. */
 public final class Compare {
+    /** Fact that every comparison has, and no other job. */
+    private static final String MACHINE = "machine";
+
     private final Comparison comparison;
     private final JobFolder folder;
     private final Site site;
@@ -51,10 +54,11 @@ public final class Compare {
     public CompareResult run(Choice choice, boolean overwrite, Listener listener) throws InterruptedException {
         comparison.checkChoice(choice);
         folder.refuseForeign();
+        refuseJob();
         Map<String, String> facts = new LinkedHashMap<>();
         int vocabulary = checkModels(facts);
         facts.putAll(comparison.facts());
-        facts.put("machine", site.machine(comparison.measuring().engine()));
+        facts.put(MACHINE, site.machine(comparison.measuring().engine()));
         try (JobLock lock = JobLock.take(folder, RunId.next())) {
             if (overwrite) {
                 folder.clear();
@@ -74,9 +78,9 @@ public final class Compare {
             try {
                 run.measure();
             } finally { // rounds measured before a stop are reported, too
-                Undisturbed.run(() -> write(run.result(facts.get("machine"))));
+                Undisturbed.run(() -> write(run.result(facts.get(MACHINE))));
             }
-            return run.result(facts.get("machine"));
+            return run.result(facts.get(MACHINE));
         }
     }
 
@@ -115,6 +119,18 @@ public final class Compare {
                     "of workload " + name + ", and the smallest vocabulary compared has " + vocabulary
                             + "; choose a tokenizer that all models share");
         }
+    }
+
+    /** Refuses the folder of a job: its results would no longer be its rows alone, and {@code overwrite} would delete them. */
+    private void refuseJob() {
+        folder.fingerprint()
+                .filter(earlier -> !earlier.facts().containsKey(MACHINE))
+                .ifPresent(job -> {
+                    throw UserError.of(
+                            "no comparison is in the output",
+                            folder.output(),
+                            "a job wrote its results there; choose another --output");
+                });
     }
 
     /** Refuses the folder of another comparison. Models, layouts and workloads may be added, but facts that both have must be equal. */
