@@ -38,6 +38,20 @@ class PlanIT {
         promptTokens = promptTokens();
     }
 
+    /** Results count when summary.json is there. */
+    @Test
+    void anUnfinishedRunHasNoLengths() throws Exception {
+        Path run = Files.createDirectories(folder.resolve("run"));
+        Files.createDirectory(run.resolve("results"));
+        Files.copy(Project.DEMO_PROMPTS, run.resolve("results/part-0.parquet"));
+        Outcome outcome = plan("--hardware", "h100", "--sample", "2", "--from-run", run.toString());
+
+        assertThat(outcome.messages())
+                .containsExactly(
+                        "cannot read a run: " + run + " (the output of a finished job is needed; check --from-run)");
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+    }
+
     /** {@code plan} accepts the options of {@code generate} and writes nothing. */
     @Test
     void theJobsOwnCommandAndFile() throws Exception {

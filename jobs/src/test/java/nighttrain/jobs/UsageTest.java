@@ -42,6 +42,8 @@ class UsageTest {
                 "generate --model m --input i --output o --conf spark.local.dir=/dev/null/a,/dev/null | no folder for Spark's"
                         + " temporary files: /dev/null/a,/dev/null (not a directory, it is a file; set SPARK_LOCAL_DIRS or"
                         + " spark.local.dir to one that can be written)",
+                "generate --model m --input i --output run-06:00 | bad path: run-06:00 (a name with a colon is taken for a URI;"
+                        + " write a name of this folder as ./NAME, any other from its root)",
                 "generate --conf spark.jars=/none/a.jar | no such jar: /none/a.jar (named by spark.jars; check the path)",
                 "generate --conf spark.jars.packages=a:b | cannot fetch spark.jars.packages: a:b (requirement failed: Provided"
                         + " Maven Coordinates must be in the form 'groupId:artifactId:version'. The coordinate provided is: a:b;"
@@ -133,8 +135,8 @@ class UsageTest {
         Path file = folder.resolve("night.yaml");
 
         assertThat(Outcome.of("generate", "--config", file.toString()).messages())
-                .containsExactly("cannot read the settings file: " + file
-                        + " (a local text file; check the path given to --config)");
+                .containsExactly(
+                        "cannot read the settings file: " + file + " (a local text file in UTF-8; check its path)");
     }
 
     @Test

@@ -134,7 +134,7 @@ final class Commit {
             return;
         }
         try {
-            table.get().commit(spark.read().parquet(folder.results().toString()), folder.commitName(runId));
+            table.get().commit(spark.read().parquet(JobFolder.read(folder.results())), folder.commitName(runId));
         } catch (Exception refused) { // Scala throws checked exceptions that no signature names
             throwIfCancelled(refused);
             throw new TableFault(table.get().name(), refused);
@@ -143,10 +143,8 @@ final class Commit {
 
     /** Returns the findings that the row kind computes from the written results, and writes their tables. */
     private Optional<Findings> findings(MetricsTable.Sums sums) {
-        Optional<Findings> findings = job.options()
-                .input()
-                .kind()
-                .findings(() -> spark.read().parquet(folder.results().toString()));
+        Optional<Findings> findings =
+                job.options().input().kind().findings(() -> spark.read().parquet(JobFolder.read(folder.results())));
         findings.ifPresent(found -> {
             found.figures().put("prefix_cache_hit_rate", sums.cachedShare());
             writeTables(found, folder, runId);

@@ -44,10 +44,8 @@ record FinishedJob(SparkSession spark, PreparedJob job, Summary summary) {
 
     private void writeTables() {
         JobFolder folder = job.folder();
-        Optional<Findings> findings = job.options()
-                .input()
-                .kind()
-                .findings(() -> spark.read().parquet(folder.results().toString()));
+        Optional<Findings> findings =
+                job.options().input().kind().findings(() -> spark.read().parquet(JobFolder.read(folder.results())));
         if (findings.isEmpty() || findings.get().tables().isEmpty()) {
             return;
         }

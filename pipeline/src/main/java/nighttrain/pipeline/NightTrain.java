@@ -5,11 +5,13 @@ import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineFactory.RealEngines;
+import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.SettingValues.SettingNames;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -64,6 +66,6 @@ public final class NightTrain {
                     report.rowsLeft() + " rows left",
                     "the deadline is reached; repeat the call to go on from here");
         }
-        return spark.read().parquet(report.output() + "/results");
+        return spark.read().parquet(JobFolder.read(new Path(report.output(), "results")));
     }
 }

@@ -76,7 +76,7 @@ record PreparedJob(
         GenerateOptions options = asked.with(model.kind());
         Configuration hadoop = spark.sessionState().newHadoopConf();
         JobFolder folder = JobFolder.of(options.output().path(), hadoop);
-        options.input().path().ifPresent(input -> refuseWithin(new Path(input), hadoop, folder));
+        options.input().path().ifPresent(input -> refuseWithin(input, hadoop, folder));
         folder.refuseForeign();
         Fingerprint fingerprint = JobFingerprints.of(
                 options,
@@ -202,13 +202,14 @@ record PreparedJob(
     }
 
     /** Results inside the input would be prompts of the next run. */
-    private static void refuseWithin(Path input, Configuration hadoop, JobFolder folder) {
+    private static void refuseWithin(String input, Configuration hadoop, JobFolder folder) {
         boolean isWithin = Files.unchecked(() -> {
             try {
-                InputPattern read = InputPattern.of(input.getFileSystem(hadoop), input);
+                Path path = new Path(input);
+                InputPattern read = InputPattern.of(path.getFileSystem(hadoop), path);
                 return read.covers(folder.output())
                         || (!read.isName() && folder.sampleFiles().anyMatch(read::covers));
-            } catch (UnsupportedFileSystemException notFiles) { // the name of another system's table
+            } catch (IllegalArgumentException | UnsupportedFileSystemException notFiles) { // the name of a table
                 return false;
             }
         });

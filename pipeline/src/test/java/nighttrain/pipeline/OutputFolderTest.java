@@ -14,6 +14,7 @@ import nighttrain.pipeline.job.JobLock;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
+import nighttrain.pipeline.testing.TextSource;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -90,6 +91,36 @@ class OutputFolderTest extends JobTest {
         assertThatThrownBy(() -> NightTrain.generate(results.filter("text <> ''"), own, engines))
                 .hasMessageStartingWith("input would be deleted: ");
         assertThat(results.count()).isEqualTo(3);
+    }
+
+    /** Spark takes a path that it reads for a pattern. */
+    @Test
+    void aFolderMayBeCalledLikeAPattern() {
+        Path folder = dir.resolve("run [1] {a}*");
+        SettingValues named =
+                values.with(Settings.OUTPUT_PATH, folder.toString()).with(Settings.DEDUP, true);
+        Dataset<Row> prompts = spark.sql("SELECT explode(array('same', 'same', NULL)) AS prompt");
+        assertThat(NightTrain.generate(prompts, named, engines).count()).isEqualTo(3);
+        assertThat(folder.resolve("report.html")).content().contains("null_prompt", "tokens/s");
+    }
+
+    @Test
+    void outputThatIsNoPath() {
+        input(1, prompts(1));
+        values = values.with(Settings.OUTPUT_PATH, "run-06:00");
+        refuses(
+                "bad path: run-06:00 (a name with a colon is taken for a URI; write a name of this folder as ./NAME, any"
+                        + " other from its root)");
+        values = values.with(Settings.OUTPUT_PATH, "foo://runs/1");
+        refuses("bad path: foo://runs/1 (No FileSystem for scheme \"foo\"; check its beginning, or bring the file"
+                + " system's jar by --conf spark.jars.packages)");
+        values = values.with(Settings.OUTPUT_PATH, output().toString()).with(Settings.INPUT_PATH, "in:put");
+        refuses(
+                "bad path: in:put (a name with a colon is taken for a URI; write a name of this folder as ./NAME, any other"
+                        + " from its root)");
+        values = values.with(Settings.INPUT_PATH, "project:data.tickets")
+                .with(Settings.FORMAT, TextSource.class.getName());
+        assertThat(run().rows()).as("the table of another source").isEqualTo(1);
     }
 
     @Test

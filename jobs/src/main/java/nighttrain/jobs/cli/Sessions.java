@@ -18,6 +18,7 @@ import nighttrain.pipeline.cluster.FirstExecutor;
 import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.cluster.StageGpus;
 import nighttrain.pipeline.engine.NightTrainPlugin;
+import nighttrain.pipeline.job.UserPath;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.conf.Configuration;
@@ -226,7 +227,7 @@ public final class Sessions {
         /** @param output output path of the job */
         static void obey(SparkConf conf, String output) {
             Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
-            String scheme = new org.apache.hadoop.fs.Path(output).toUri().getScheme();
+            String scheme = UserPath.of(output, hadoop).toUri().getScheme();
             String where = scheme == null ? FileSystem.getDefaultUri(hadoop).getScheme() : scheme;
             if (where.equals("file") && isDefault(hadoop)) {
                 ofThisProcess().ifPresent(umask -> conf.set("spark.hadoop." + HADOOPS, umask));

@@ -19,6 +19,7 @@ import nighttrain.jobs.cli.StopSignals;
 import nighttrain.jobs.cli.Terminal;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
+import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.fs.Path;
@@ -99,7 +100,7 @@ final class Run {
     /** Returns the kinds of row errors, the count of each and one of its messages, the most frequent first. */
     private static List<Row> errors(SparkSession spark, GenerateReport report) {
         return spark.read()
-                .parquet(new Path(report.output(), "results").toString())
+                .parquet(JobFolder.read(new Path(report.output(), "results")))
                 .where("error IS NOT NULL")
                 .groupBy("error")
                 .agg(count(lit(1)).as("rows"), min("error_message"))

@@ -3,6 +3,7 @@ package nighttrain.jobs.plan;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.rand;
 
+import java.io.FileNotFoundException;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntToDoubleFunction;
@@ -17,6 +18,7 @@ import nighttrain.jobs.plan.Sample.Length;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.host.EngineFactory;
+import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.row.RowKind.Branch;
@@ -151,7 +153,11 @@ final class Trial {
     // Spark throws AnalysisException, which is checked, past a signature that does not say so.
     private static Dataset<Row> results(SparkSession spark, String output) {
         try {
-            return spark.read().parquet(output + "/results");
+            JobFolder folder = JobFolder.of(output, spark.sessionState().newHadoopConf());
+            if (!folder.isComplete()) {
+                throw new FileNotFoundException(folder.summary().toString());
+            }
+            return spark.read().parquet(JobFolder.read(folder.results()));
         } catch (Exception unreadable) {
             throw UserError.of(
                     "cannot read a run",

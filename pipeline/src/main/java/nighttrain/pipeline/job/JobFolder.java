@@ -33,11 +33,16 @@ public record JobFolder(FileSystem fs, Path output) {
 
     /** Returns the folder of a job that writes to {@code output}; creates and changes nothing. */
     public static JobFolder of(String output, Configuration hadoop) {
-        Path path = new Path(output);
+        Path path = UserPath.of(output, hadoop);
         return Files.unchecked(() -> {
             FileSystem fs = path.getFileSystem(hadoop);
             return new JobFolder(fs, fs.makeQualified(path));
         });
+    }
+
+    /** Returns what Spark reads a folder of Night Train's by. */
+    public static String read(Path folder) {
+        return UserPath.literal(folder.toString());
     }
 
     /** Result files; readable when the job is complete. */

@@ -19,6 +19,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.job.Fingerprint;
+import nighttrain.pipeline.job.UserPath;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -62,7 +63,7 @@ record InputFiles(
      */
     static InputFiles list(String input, Configuration hadoop) {
         try {
-            Path path = new Path(input);
+            Path path = UserPath.of(input, hadoop);
             FileSystem fs = path.getFileSystem(hadoop);
             InputPattern place = InputPattern.of(fs, path);
             FileStatus[] matches = fs.globStatus(new Path(place.pattern()));

@@ -1,8 +1,8 @@
 package nighttrain.pipeline.read;
 
 import java.io.IOException;
-import java.util.regex.Pattern;
 import nighttrain.pipeline.job.Files;
+import nighttrain.pipeline.job.UserPath;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.GlobExpander;
 import org.apache.hadoop.fs.GlobFilter;
@@ -17,8 +17,6 @@ import org.apache.hadoop.fs.Path;
  * @param isName whether that beginning is the whole path
  */
 public record InputPattern(Path name, String pattern, boolean isName) {
-    private static final Pattern GLOB = Pattern.compile("[{}\\[\\]*?\\\\]");
-
     /** Returns the pattern of an input on a file system. */
     public static InputPattern of(FileSystem fs, Path input) throws IOException {
         Path asked = fs.makeQualified(input);
@@ -29,12 +27,12 @@ public record InputPattern(Path name, String pattern, boolean isName) {
         StringBuilder pattern = new StringBuilder(above);
         boolean isName = true;
         for (String part : parts) {
-            boolean literal = isName && (!GLOB.matcher(part).find() || fs.exists(child(name, part)));
+            boolean literal = isName && (!UserPath.isPattern(part) || fs.exists(child(name, part)));
             if (literal && !part.isEmpty()) {
                 name = child(name, part);
             }
             isName = literal;
-            pattern.append('/').append(literal ? GLOB.matcher(part).replaceAll("\\\\$0") : part);
+            pattern.append('/').append(literal ? UserPath.literal(part) : part);
         }
         return new InputPattern(name, pattern.toString(), isName);
     }

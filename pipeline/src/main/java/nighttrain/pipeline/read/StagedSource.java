@@ -14,6 +14,7 @@ import java.io.UncheckedIOException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
@@ -83,7 +84,7 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
             throw new UncheckedIOException(e);
         }
         Dataset<Row> physical =
-                PlacedRows.physical(table.sparkSession().read().parquet(staged.toString()), columns, col(ORIGIN));
+                PlacedRows.physical(table.sparkSession().read().parquet(JobFolder.read(staged)), columns, col(ORIGIN));
         List<Segment.Found> found = PlacedRows.segments(physical, this::fileName).stream()
                 .sorted(Comparator.comparing(Segment.Found::part).thenComparing(Segment.Found::firstIndex))
                 .toList();
@@ -91,8 +92,8 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
     }
 
     private boolean has(Path staged, List<String> columns) {
-        List<String> there =
-                List.of(table.sparkSession().read().parquet(staged.toString()).columns());
+        List<String> there = List.of(
+                table.sparkSession().read().parquet(JobFolder.read(staged)).columns());
         return there.containsAll(columns);
     }
 

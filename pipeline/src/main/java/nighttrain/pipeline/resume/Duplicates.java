@@ -48,8 +48,7 @@ public final class Duplicates {
             search(prompts, journal).write().mode("overwrite").parquet(scratch.toString());
             folder.replace(scratch, folder.duplicates());
         }
-        return new Duplicates(Optional.of(
-                prompts.sparkSession().read().parquet(folder.duplicates().toString())));
+        return new Duplicates(Optional.of(prompts.sparkSession().read().parquet(JobFolder.read(folder.duplicates()))));
     }
 
     /** Searches for copies. A null prompt has none: its error names its own row. */

@@ -20,6 +20,7 @@ import java.util.Objects;
 import java.util.stream.Stream;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.Summary.Throughput;
+import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;
@@ -70,7 +71,7 @@ public final class RunReport {
             sections.addAll(DistributionSections.of(figures));
         }
         if (summary.errors() > 0) {
-            sections.add(ErrorSection.of(ErrorClass.in(spark.read().parquet(results.toString())), summary.rows()));
+            sections.add(ErrorSection.of(ErrorClass.in(spark.read().parquet(JobFolder.read(results))), summary.rows()));
         }
         sections.add(new Section(
                 "Settings",

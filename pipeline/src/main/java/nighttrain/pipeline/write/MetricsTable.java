@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.unix_millis;
 
 import java.util.Map;
+import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.resume.JournalTable;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
@@ -47,7 +48,7 @@ public final class MetricsTable {
     /** Reads a written metrics table. */
     public static Dataset<Row> read(SparkSession spark, Path folder) {
         // The schema is given because Spark would start a job to infer it.
-        return spark.read().schema(JournalTable.METRICS).parquet(folder.toString());
+        return spark.read().schema(JournalTable.METRICS).parquet(JobFolder.read(folder));
     }
 
     /** Writes one Parquet file in the order of time. */

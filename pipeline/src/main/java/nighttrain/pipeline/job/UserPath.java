@@ -1,0 +1,55 @@
+package nighttrain.pipeline.job;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.regex.Pattern;
+import nighttrain.io.UserError;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.UnsupportedFileSystemException;
+
+/** Paths as users write them: a name may have a colon, which Hadoop takes for the end of a scheme, and the signs of a pattern. */
+public final class UserPath {
+    private static final Pattern SIGN_OF_PATTERN = Pattern.compile("[{}\\[\\]*?\\\\]");
+
+    private UserPath() {}
+
+    /**
+     * Returns the path that a text names.
+     *
+     * @throws UserError if the text is no path, or of a file system that is not known here
+     */
+    public static Path of(String text, Configuration hadoop) {
+        try {
+            Path path = new Path(text);
+            path.getFileSystem(hadoop);
+            return path;
+        } catch (IllegalArgumentException noPath) {
+            throw UserError.of(
+                    "bad path",
+                    text,
+                    "a name with a colon is taken for a URI; write a name of this folder as ./NAME, any other from its"
+                            + " root",
+                    noPath);
+        } catch (UnsupportedFileSystemException unknown) {
+            throw UserError.of(
+                    "bad path",
+                    text,
+                    unknown.getMessage() + "; check its beginning, or bring the file system's jar by --conf"
+                            + " spark.jars.packages",
+                    unknown);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Whether Spark and Hadoop take a name for a pattern. */
+    public static boolean isPattern(String name) {
+        return SIGN_OF_PATTERN.matcher(name).find();
+    }
+
+    /** Returns the pattern that only this name matches: Spark reads no folder called {@code run[1]} by its name. */
+    public static String literal(String name) {
+        return SIGN_OF_PATTERN.matcher(name).replaceAll("\\\\$0");
+    }
+}
