@@ -1,14 +1,17 @@
 package nighttrain.pipeline;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SQLContext;
@@ -31,9 +34,14 @@ import scala.collection.JavaConverters;
  */
 public final class NightTrainSource implements DataSourceRegister, CreatableRelationProvider, RelationProvider {
     private static final String PATH = "path";
+    /** Option by which Spark passes the columns of {@code partitionBy}. */
+    private static final String PARTITIONS = "__partition_columns";
+
     private static final String TABLE = "table";
     private static final String RESULTS = "results";
     private static final Set<String> TABLES = Set.of(RESULTS, "metrics");
+    /** Options of a read. A table of Spark's catalog is read with the settings, too, that it was written with. */
+    private static final Set<String> OF_A_READ = Set.of(PATH, TABLE, "serialization.format");
 
     /** Settings that the written table itself determines; a user cannot set them as options. */
     private static final Set<Setting<?>> OF_THE_TABLE =
@@ -54,9 +62,14 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
         SparkVersion.require();
         Map<String, String> options = options(parameters);
         SettingValues settings = SettingValues.none().with(Settings.OUTPUT_PATH, path(options));
+        Set<Setting<?>> given = new HashSet<>();
         for (Map.Entry<String, String> option : options.entrySet()) {
             if (!option.getKey().equals(PATH)) {
-                settings = settings.set(setting(option.getKey()), option.getValue());
+                Setting<?> setting = setting(option.getKey());
+                if (!given.add(setting)) {
+                    throw Settings.givenTwice(setting);
+                }
+                settings = settings.set(setting, option.getValue());
             }
         }
         if (mode == SaveMode.Overwrite) {
@@ -74,8 +87,13 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
         if (!TABLES.contains(table)) {
             throw UserError.of("no such table", table, "results or metrics; leave the option table out for results");
         }
+        for (String option : options.keySet()) {
+            if (!OF_A_READ.contains(option) && Settings.findOption(option).isEmpty()) {
+                throw UserError.of("unknown option", option, "a read takes a path and the option table; leave it out");
+            }
+        }
         SparkSession spark = (SparkSession) context.sparkSession();
-        return relation(spark.read().parquet(path(options) + "/" + table));
+        return relation(spark.read().parquet(place(spark, path(options), table)));
     }
 
     /** Returns the options by their names in lower case. */
@@ -86,6 +104,21 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
         return options;
     }
 
+    /** Returns where a table of a job lies, or the tables of all jobs whose folders match a pattern. */
+    private static String place(SparkSession spark, String path, String table) {
+        JobFolder folder = JobFolder.of(path, spark.sessionState().newHadoopConf());
+        if (folder.fingerprint().isEmpty()) {
+            return path + "/" + table;
+        }
+        if (!folder.isComplete()) {
+            throw UserError.of(
+                    "job is not finished",
+                    folder.output(),
+                    "its results are whole when summary.json is there; write the job again to finish it");
+        }
+        return JobFolder.read(new Path(folder.output(), table));
+    }
+
     private static String path(Map<String, String> options) {
         return Optional.ofNullable(options.get(PATH))
                 .orElseThrow(() -> UserError.of(
@@ -93,6 +126,10 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
     }
 
     private static Setting<?> setting(String option) {
+        if (option.equals(PARTITIONS)) {
+            throw UserError.of(
+                    "option has no use here", "partitionBy", "results are in the input's order; leave it out");
+        }
         Setting<?> setting = Settings.ofOption(option);
         if (OF_THE_TABLE.contains(setting)) {
             throw UserError.of(

@@ -284,7 +284,10 @@ class NightTrainExtensionsTest {
         refuses("llm_generate()", "wrong number of arguments: llm_generate with 0 (");
         refuses("llm_label(text)", "wrong number of arguments: llm_label with 1 (");
         refuses("llm_label(text, array('a'))", "too few labels: a (");
-        refuses("llm_label(text, array('a,b', 'c'))", "bad labels: a,b (");
+        refuses("llm_label(text, array('a,b', 'c'))", "bad labels: 'a,b' (");
+        refuses("llm_label(text, array(' a', 'c'))", "bad labels: ' a' (");
+        refuses("llm_generate(text, map('max_tokens', '1', 'maxTokens', '2'))", "option given twice: maxTokens (");
+        refuses("llm_generate(text, map('seed', CAST(NULL AS STRING)))", "bad options: seed is null (");
         refuses("llm_label(text, split(text, ' '))", "bad labels: split(");
         refuses("transform(array(text), x -> llm_generate(x))", "no place for a call of the model: llm_generate(");
         spark.conf().set("spark.nighttrain.maxTokns", "3");

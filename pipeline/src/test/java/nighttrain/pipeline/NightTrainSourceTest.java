@@ -32,7 +32,7 @@ class NightTrainSourceTest {
     @BeforeEach
     void model() {
         model = TinyModel.in(dir.resolve("model"), TinyModel.CONTEXT_TOKENS).toString();
-        path = dir.resolve("job").toString();
+        path = dir.resolve("job [1]").toString();
     }
 
     @Test
@@ -68,6 +68,11 @@ class NightTrainSourceTest {
                 .hasMessageContaining("changed: input");
         write(prompts(4)).mode("overwrite").save(path);
         assertThat(spark.read().format("nighttrain").load(path).count()).isEqualTo(4);
+
+        Files.delete(Path.of(path, "summary.json"));
+        assertThatThrownBy(() -> spark.read().format("nighttrain").load(path))
+                .isInstanceOf(UserError.class)
+                .hasMessageStartingWith("job is not finished: file:" + path + " (");
     }
 
     @Test
@@ -95,9 +100,9 @@ class NightTrainSourceTest {
         assertThatThrownBy(() -> write(prompts(1)).option("input", "/data").save(path))
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("option has no use here: input (");
-        assertThatThrownBy(() -> write(prompts(1)).option("max_tokens", "many").save(path))
+        assertThatThrownBy(() -> write(prompts(1)).option("top_k", "many").save(path))
                 .isInstanceOf(UserError.class)
-                .hasMessageStartingWith("bad value of maxTokens: many (");
+                .hasMessageStartingWith("bad value of topK: many (");
         assertThatThrownBy(() -> write(prompts(1)).save())
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("missing option: path (");
@@ -107,7 +112,24 @@ class NightTrainSourceTest {
                         .load(path))
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("no such table: rows (");
-        assertThat(dir.resolve("job")).doesNotExist();
+        assertThatThrownBy(() -> write(prompts(1)).option("review", "4").save(path))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "only with labels: review (without labels or labelsFile each row gets a text; give labels, or"
+                                + " leave it out)");
+        assertThatThrownBy(() -> write(prompts(1)).partitionBy("name").save(path))
+                .isInstanceOf(UserError.class)
+                .hasMessage("option has no use here: partitionBy (results are in the input's order; leave it out)");
+        assertThatThrownBy(() -> write(prompts(1)).option("max_tokens", "4").save(path))
+                .isInstanceOf(UserError.class)
+                .hasMessageStartingWith("option given twice: maxTokens (");
+        assertThatThrownBy(() -> spark.read()
+                        .format("nighttrain")
+                        .option("tabel", "metrics")
+                        .load(path))
+                .isInstanceOf(UserError.class)
+                .hasMessageStartingWith("unknown option: tabel (");
+        assertThat(Path.of(path)).doesNotExist();
     }
 
     private Dataset<Row> prompts(int rows) {

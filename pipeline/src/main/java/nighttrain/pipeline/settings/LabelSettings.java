@@ -15,6 +15,7 @@ import nighttrain.pipeline.label.LabelOptions;
 import nighttrain.pipeline.label.LabelOptions.Example;
 import nighttrain.pipeline.label.LabelOptions.Label;
 import nighttrain.pipeline.label.LabelOptions.Questions;
+import nighttrain.pipeline.settings.Setting.SettingGroup;
 
 /** Reads label settings and their files. Both files are JSON: one object a line, or one array of objects. */
 final class LabelSettings {
@@ -32,6 +33,7 @@ final class LabelSettings {
     /** Returns the options of a label job; empty where no labels are set. */
     static Optional<LabelOptions> of(SettingValues values) {
         if (!isLabelJob(values)) {
+            refuseUnused(values);
             return Optional.empty();
         }
         boolean listed = values.isSet(Settings.LABELS);
@@ -65,6 +67,20 @@ final class LabelSettings {
                 values.find(Settings.GOLD).orElse(null),
                 values.get(Settings.REVIEW),
                 values.isSet(Settings.SYSTEM)));
+    }
+
+    /** Refuses settings that change nothing without labels. */
+    private static void refuseUnused(SettingValues values) {
+        Settings.all().stream()
+                .filter(setting -> setting.group() == SettingGroup.LABELS)
+                .filter(setting -> !values.find(setting).equals(setting.defaultValue()))
+                .findFirst()
+                .ifPresent(unused -> {
+                    throw UserError.of(
+                            "only with labels",
+                            unused.option(),
+                            "without --labels or --labels-file each row gets a text; give labels, or leave it out");
+                });
     }
 
     private static List<Label> labels(String file) {

@@ -207,7 +207,9 @@ public final class SettingValues implements Serializable {
                             name,
                             "in the " + where + "; use " + Settings.nearest(name)
                                     + " if that is meant, see --help for all"));
-            texts.put(setting.name(), normal(setting, text(setting, value)));
+            if (texts.put(setting.name(), normal(setting, text(setting, value))) != null) {
+                throw Settings.givenTwice(setting);
+            }
         });
         return texts;
     }

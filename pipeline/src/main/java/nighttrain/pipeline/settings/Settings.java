@@ -552,14 +552,25 @@ public final class Settings {
      * @throws UserError if no setting has that name
      */
     public static Setting<?> ofOption(String option) {
-        return ALL.stream()
-                .filter(setting -> Stream.concat(Stream.of(setting.name()), setting.aliases().stream())
-                        .anyMatch(name -> letters(name).equals(letters(option))))
-                .findFirst()
+        return findOption(option)
                 .orElseThrow(() -> UserError.of(
                         "unknown option",
                         option,
                         "did you mean " + nearest(option) + "?; see nighttrain generate --help"));
+    }
+
+    /** As {@link #ofOption}; empty if no setting has that name. */
+    public static Optional<Setting<?>> findOption(String option) {
+        return ALL.stream()
+                .filter(setting -> Stream.concat(Stream.of(setting.name()), setting.aliases().stream())
+                        .anyMatch(name -> letters(name).equals(letters(option))))
+                .findFirst();
+    }
+
+    /** Returns the error for a setting that is given under two of its names, such as {@code max_tokens} and {@code maxTokens}. */
+    public static UserError givenTwice(Setting<?> setting) {
+        return UserError.of(
+                "option given twice", setting.name(), "once is allowed, by one of its names; leave one out");
     }
 
     /** Returns the setting name closest to a misspelt one. */

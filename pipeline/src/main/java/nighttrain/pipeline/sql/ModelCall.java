@@ -168,7 +168,12 @@ final class ModelCall extends Expression {
                         "a call of " + function.sqlName()
                                 + " has a text, and returns one value a row; leave it out, or use format(\"nighttrain\")");
             }
-            options.put(setting, String.valueOf(map.valueArray().get(i, type.valueType())));
+            if (map.valueArray().isNullAt(i)) {
+                throw UserError.of("bad options", name + " is null", OPTIONS + ", or leave it out");
+            }
+            if (options.put(setting, String.valueOf(map.valueArray().get(i, type.valueType()))) != null) {
+                throw Settings.givenTwice(setting);
+            }
         }
         return options;
     }
@@ -183,9 +188,11 @@ final class ModelCall extends Expression {
         List<String> labels = new ArrayList<>();
         for (int i = 0; i < array.numElements(); i++) {
             UTF8String label = array.isNullAt(i) ? UTF8String.EMPTY_UTF8 : array.getUTF8String(i);
-            if (label.toString().contains(",")) {
+            if (label.toString().contains(",") || !label.toString().strip().equals(label.toString())) {
                 throw UserError.of(
-                        "bad labels", label, "a label here has no comma; use format(\"nighttrain\") with labelsFile");
+                        "bad labels",
+                        "'" + label + "'",
+                        "a label here has no comma, and no space at its ends; use format(\"nighttrain\") with labelsFile");
             }
             labels.add(label.toString());
         }
