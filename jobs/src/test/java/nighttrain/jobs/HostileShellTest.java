@@ -101,6 +101,50 @@ class HostileShellTest {
         }
     }
 
+    /** Two builds of one folder would delete one another's classes. */
+    @Test
+    void launchersThatStartAtOnceBuildOnce() throws IOException, InterruptedException {
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/flock")), "the launcher locks where there is flock");
+        Path launcher = copy("jobs/nighttrain");
+        executable("jdk/bin/java", "#!/bin/sh\n");
+        executable("maven/mvn", """
+                #!/bin/sh
+                echo built
+                echo built >> builds
+                sleep 1
+                mkdir -p jobs/target/classes/nighttrain/jobs
+                : > jobs/target/classes/nighttrain/jobs/Main.class
+                echo -Dx=1 > jobs/target/jvm.options
+                echo "$PWD/maven/mvn" > jobs/target/classpath.txt
+                """);
+        String said = String.join(
+                "",
+                run(
+                        List.of("sh", "-c", "\"$0\" & \"$0\" & wait", launcher.toString()),
+                        Map.of(
+                                "JAVA_HOME",
+                                home.resolve("jdk").toString(),
+                                "PATH",
+                                home.resolve("maven") + ":" + System.getenv("PATH"))));
+        assertThat(said).contains("Building Night Train;", "Waiting for another build of Night Train\n");
+        assertThat(home.resolve("builds")).hasContent("built\n");
+    }
+
+    @Test
+    void launcherWithAnOlderJava() throws IOException, InterruptedException {
+        Path launcher = copy("jobs/nighttrain");
+        executable("jdk/bin/java", "#!/bin/sh\n");
+        for (String version : List.of("1.8.0_302", "11.0.2")) {
+            write("jdk/release", "IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"" + version + "\"\n");
+            assertThat(run(
+                            List.of(launcher.toString()),
+                            Map.of("JAVA_HOME", home.resolve("jdk").toString())))
+                    .containsExactly("cannot run with this Java: " + home.resolve("jdk/bin/java") + " is Java "
+                            + version.replaceFirst("^1\\.", "").replaceFirst("\\..*", "")
+                            + " (17 or newer; set JAVA_HOME or put java on the PATH)\n");
+        }
+    }
+
     @Test
     void launcherWithoutAPlaceForItsLog() throws IOException, InterruptedException {
         Path launcher = copy("jobs/nighttrain");
