@@ -33,10 +33,16 @@ public record EngineConfig(
         WeightFormat.Choice weights,
         StateFormat states)
         implements Serializable {
+    /** No machine has more processors; the system refuses some thousand threads after minutes, and then the process ends. */
+    private static final int MOST_THREADS = 4096;
+
     public EngineConfig {
         atLeast(0, layout.ranks(), "ranks");
         atLeast(0, layout.replicas(), "replicas");
-        atLeast(0, threads, "threads");
+        if (threads < 0 || threads > MOST_THREADS) {
+            throw UserError.of(
+                    "bad value of --threads", threads, "0 to " + MOST_THREADS + "; leave it out to have it chosen");
+        }
     }
 
     private static void atLeast(int least, int value, String option) {

@@ -77,6 +77,7 @@ class UsageTest {
                 "--logprobs 21             | bad value of --logprobs: 21 (0 to 20; leave it out for none)",
                 "--n 0                     | bad value of --n: 0 (1 to 1000; leave it out for 1)",
                 "--limit 0                 | bad value of --limit: 0 (at least 1; leave it out for all rows)",
+                "--threads 1000000         | bad value of --threads: 1000000 (0 to 4096; leave it out to have it chosen)",
                 "--max-num-seqs -1         | bad value of --max-num-seqs: -1 (at least 0; leave it out to have it chosen)",
             })
     void anInvalidSamplingValueIsToldInOneLine(String option, String message) {
