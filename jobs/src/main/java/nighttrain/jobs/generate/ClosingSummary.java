@@ -41,7 +41,7 @@ final class ClosingSummary {
                         Figures.rate(summary.throughput().outputTokensPerS()),
                         Figures.rate(summary.throughput().totalTokensPerS()),
                         generating(summary.throughput())),
-                "  layout    " + summary.layout() + " (replicas x ranks), " + summary.architecture() + devices(summary),
+                "  layout    " + layout(summary),
                 "  output    " + report.output().replaceFirst("^file:(?=/)", "")
                         + " (results, metrics, summary.json, report.html)"));
         lines.addAll(4, summary.labels().map(ClosingSummary::labels).orElseGet(() -> latency(summary)));
@@ -117,6 +117,13 @@ final class ClosingSummary {
 
     private static Optional<String> told(long count, String what, String happened) {
         return Optional.of(Figures.count(count, what) + happened).filter(text -> count > 0);
+    }
+
+    /** Returns what generated. A run without rows of its own has seen no engine, and so no layout and no device. */
+    private static String layout(Summary summary) {
+        return summary.layout().isEmpty()
+                ? summary.architecture()
+                : summary.layout() + " (replicas x ranks), " + summary.architecture() + devices(summary);
     }
 
     private static String devices(Summary summary) {

@@ -14,6 +14,7 @@ import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.StepTime;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.jobs.cli.Figures;
 import nighttrain.jobs.plan.Plan.Option;
 import nighttrain.jobs.plan.Plan.Option.Expected;
 import nighttrain.jobs.plan.Sample.ReplicaTime;
@@ -105,8 +106,9 @@ record LayoutRanking(
                         : String.format(Locale.ROOT, "all-reduces take %.0f %%", 100 * expected.communicationShare()));
         long rows = (long) Math.ceil((double) sample.computedRows() / nodes / layout.replicas());
         if (rows < expected.runningSequences()) { // weights are then read for few rows, and ranks share that reading
-            why.append(
-                    String.format("; only %d rows a replica, which %d would fill", rows, expected.runningSequences()));
+            why.append(String.format(
+                    "; only %s a replica, which %d would fill",
+                    Figures.count(rows, "row"), expected.runningSequences()));
         }
         if (expected.runningSequences() < plan.maxNumSeqs()) {
             why.append(String.format(

@@ -24,6 +24,11 @@ class ClosingSummaryTest {
     }
 
     private static Summary summary(Incidents incidents, Optional<ObjectNode> labels, Map<String, String> settings) {
+        return summary("1x2", incidents, labels, settings);
+    }
+
+    private static Summary summary(
+            String layout, Incidents incidents, Optional<ObjectNode> labels, Map<String, String> settings) {
         return new Summary(
                 500,
                 3,
@@ -36,7 +41,7 @@ class ClosingSummaryTest {
                 new Percentiles(null, null, null),
                 new Percentiles(417.0, 900.0, 1_234.0),
                 0.01,
-                "1x2",
+                layout,
                 "max_num_seqs 768: KV cache of 71.0 GiB holds 812 sequences of 640 tokens",
                 "parallel_track(4 tracks, D=2, mean)",
                 "f00d",
@@ -62,6 +67,14 @@ class ClosingSummaryTest {
               batch     max_num_seqs 768: KV cache of 71.0 GiB holds 812 sequences of 640 tokens
               output    /tmp/night-train (results, metrics, summary.json, report.html)
             """);
+    }
+
+    /** It might have been GPUs: the run that wrote the results saw no engine. */
+    @Test
+    void aRunWithoutAnEngineNamesNoDevices() {
+        assertThat(ClosingSummary.of(report(500, false), summary("", Incidents.NONE, Optional.empty(), Map.of())))
+                .contains("\n  layout    parallel_track(4 tracks, D=2, mean)\n")
+                .doesNotContain("CPU");
     }
 
     @Test

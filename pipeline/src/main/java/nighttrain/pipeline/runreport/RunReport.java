@@ -80,10 +80,13 @@ public final class RunReport {
         return new Page("Night Train: " + count(summary.rows()) + " rows", lead(summary), sections, foot(summary));
     }
 
+    /** A run without rows of its own has seen no engine, and so no layout and no device. */
     private static String lead(Summary summary) {
+        if (summary.layout().isEmpty()) {
+            return summary.architecture();
+        }
         int gpus = summary.throughput().gpus();
-        return summary.architecture() + ", "
-                + (summary.layout().isEmpty() ? "" : summary.layout() + " (replicas x ranks), ")
+        return summary.architecture() + ", " + summary.layout() + " (replicas x ranks), "
                 + (gpus == 0 ? "on the CPU" : gpus == 1 ? "on 1 GPU" : "on " + count(gpus) + " GPUs");
     }
 
