@@ -35,9 +35,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GptOssConfig, GraniteConfig
 from transformers import GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config, MinistralConfig
-from transformers import MistralConfig, MixtralConfig, Olmo3Config, PhiConfig, PretrainedConfig, Qwen2Config
-from transformers import Qwen3_5MoeTextConfig, Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig
-from transformers import SmolLM3Config
+from transformers import MistralConfig, MixtralConfig, Olmo3Config, Phi3Config, PhiConfig, PretrainedConfig
+from transformers import Qwen2Config, Qwen3_5MoeTextConfig, Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig
+from transformers import Qwen3NextConfig, SmolLM3Config
 from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -320,6 +320,16 @@ REFERENCES = [
             rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5),
         ),
         neutral="lm_head.bias",
+    ),
+    Reference(
+        "phi3",
+        Phi3Config(
+            **COMMON,
+            pad_token_id=None,
+            sliding_window=8,
+            rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5),
+        ),
+        dict(sliding_window=None),
     ),
     Reference(
         "gemma3",

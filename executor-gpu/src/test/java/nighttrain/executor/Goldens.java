@@ -44,6 +44,7 @@ public final class Goldens {
                 "gpt2-unscaled",
                 "phi",
                 "phi-tied",
+                "phi3",
                 "ladder-converted",
                 "parallel-block-converted",
                 "qwen3-moe",
