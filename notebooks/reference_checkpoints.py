@@ -35,9 +35,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GptOssConfig, GraniteConfig
 from transformers import GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config, MinistralConfig
-from transformers import MistralConfig, MixtralConfig, Olmo3Config, Phi3Config, PhiConfig, PretrainedConfig
-from transformers import Qwen2Config, Qwen3_5MoeTextConfig, Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig
-from transformers import Qwen3NextConfig, SmolLM3Config
+from transformers import MistralConfig, MixtralConfig, Olmo2Config, Olmo3Config, Phi3Config, PhiConfig
+from transformers import PretrainedConfig, Qwen2Config, Qwen3_5MoeTextConfig, Qwen3_5TextConfig, Qwen3Config
+from transformers import Qwen3MoeConfig, Qwen3NextConfig, SmolLM3Config
 from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -376,6 +376,17 @@ REFERENCES = [
         dict(rope_parameters=YARN | dict(mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.0)),
         prompt_lengths=(1, 40, 150),
         inside="mistral3",
+    ),
+    Reference(
+        "olmo2",
+        Olmo2Config(
+            **COMMON,
+            pad_token_id=None,
+            attention_bias=True,
+            rope_parameters=dict(rope_type="default", rope_theta=500.0),
+        ),
+        neutral="_norm.",
+        old_rope_keys=True,
     ),
     Reference(
         "olmo3",

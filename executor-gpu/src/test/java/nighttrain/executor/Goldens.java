@@ -33,6 +33,7 @@ public final class Goldens {
                 "gemma3-multimodal",
                 "smollm3",
                 "ministral3",
+                "olmo2",
                 "olmo3",
                 "granite",
                 "granitemoehybrid",
@@ -74,7 +75,7 @@ public final class Goldens {
 
     /** Returns on how many ranks a checkpoint can run: 4, its tracks or heads (pairs of ranks may share a key head), or 1 if heads share a norm. */
     public static int mostRanks(String name) {
-        return name.equals("olmo3") ? 1 : 4;
+        return name.startsWith("olmo") ? 1 : 4;
     }
 
     /** A prompt, the logits after each of its tokens, and the 64 tokens that greedy decoding appends. */
