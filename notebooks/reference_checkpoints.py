@@ -36,8 +36,8 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GptOssConfig, GraniteConfig
 from transformers import GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config, MinistralConfig
 from transformers import MistralConfig, MixtralConfig, Olmo2Config, Olmo3Config, Phi3Config, PhiConfig
-from transformers import PretrainedConfig, Qwen2Config, Qwen3_5MoeTextConfig, Qwen3_5TextConfig, Qwen3Config
-from transformers import Qwen3MoeConfig, Qwen3NextConfig, SmolLM3Config
+from transformers import PretrainedConfig, Qwen2Config, Qwen2MoeConfig, Qwen3_5MoeTextConfig, Qwen3_5TextConfig
+from transformers import Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig, SmolLM3Config
 from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -414,6 +414,18 @@ REFERENCES = [
             attention_bias=True,
         ),
         dict(residual_multiplier=1.0),
+    ),
+    Reference(
+        "qwen2-moe",
+        Qwen2MoeConfig(
+            **{name: value for name, value in COMMON.items() if name != "head_dim"} | dict(num_hidden_layers=4),
+            **EXPERTS | dict(num_experts_per_tok=3),
+            shared_expert_intermediate_size=12,
+            mlp_only_layers=[1],
+            use_sliding_window=True,
+            sliding_window=8,
+        ),
+        neutral="shared_expert_gate",
     ),
     Reference(
         "qwen3-moe",  # of whose layers the first and the third have no experts

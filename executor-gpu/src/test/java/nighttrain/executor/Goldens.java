@@ -48,6 +48,7 @@ public final class Goldens {
                 "phi3",
                 "ladder-converted",
                 "parallel-block-converted",
+                "qwen2-moe",
                 "qwen3-moe",
                 "qwen3-moe-raw-weights",
                 "mixtral",

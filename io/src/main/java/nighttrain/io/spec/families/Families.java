@@ -32,6 +32,7 @@ public final class Families {
         known("llama", Llama::read, Llama.IGNORED);
         known("mistral", Mistral::read, Mistral.IGNORED);
         known("qwen2", Qwen2::read, Qwen2.IGNORED);
+        known("qwen2_moe", Qwen2Moe::read, Qwen2Moe.IGNORED);
         known("qwen3", Qwen3::read, Qwen3.IGNORED);
         known("qwen3_moe", Qwen3Moe::read, Qwen3Moe.IGNORED);
         known("qwen3_next", Qwen3Next::read, Qwen3Next.IGNORED);

@@ -2,6 +2,7 @@ package nighttrain.io.spec.families;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 
@@ -17,10 +18,17 @@ final class Windows {
      * {@code layer_types} names, or those from {@code max_window_layers} on.
      */
     static List<Integer> ofQwen(ConfigJson json, int layers) {
-        boolean slides = json.flag("use_sliding_window", false) && !json.isExplicitNull("sliding_window");
-        int window = slides ? json.size("sliding_window", 4096) : 0;
+        return ofQwen(json, layers, layer -> layer >= fullLayers(json));
+    }
+
+    /** @param slides whether a layer has a window where {@code layer_types} is absent */
+    static List<Integer> ofQwen(ConfigJson json, int layers, IntPredicate slides) {
+        boolean used = json.flag("use_sliding_window", false) && !json.isExplicitNull("sliding_window");
+        int window = used ? json.size("sliding_window", 4096) : 0;
         return ofLayerTypes(json, layers, window, "use_sliding_window and sliding_window; set both")
-                .orElseGet(() -> byDepth(json, layers, window));
+                .orElseGet(() -> IntStream.range(0, layers)
+                        .mapToObj(layer -> slides.test(layer) ? window : 0)
+                        .toList());
     }
 
     /**
@@ -44,14 +52,11 @@ final class Windows {
                         .toList());
     }
 
-    private static List<Integer> byDepth(ConfigJson json, int layers, int window) {
+    private static int fullLayers(ConfigJson json) {
         // Unlike for other sizes, 0 is a valid value: every layer slides.
         boolean all = json.has("max_window_layers")
                 && json.node().get("max_window_layers").asInt(-1) == 0;
-        int fullLayers = all ? 0 : json.size("max_window_layers", 28);
-        return IntStream.range(0, layers)
-                .mapToObj(layer -> layer >= fullLayers ? window : 0)
-                .toList();
+        return all ? 0 : json.size("max_window_layers", 28);
     }
 
     private static int windowOf(ConfigJson json, String type, int window, String wayOut) {
