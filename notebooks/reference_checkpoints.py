@@ -33,9 +33,9 @@ import train_architectures
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GptOssConfig, GraniteConfig
-from transformers import GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config, MinistralConfig
-from transformers import MistralConfig, MixtralConfig, Olmo2Config, Olmo3Config, Phi3Config, PhiConfig
+from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, Glm4MoeConfig, GPT2Config, GptOssConfig
+from transformers import GraniteConfig, GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config
+from transformers import MinistralConfig, MistralConfig, MixtralConfig, Olmo2Config, Olmo3Config, Phi3Config, PhiConfig
 from transformers import PretrainedConfig, Qwen2Config, Qwen2MoeConfig, Qwen3_5MoeTextConfig, Qwen3_5TextConfig
 from transformers import Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig, SmolLM3Config
 from transformers.integrations.mxfp4 import FP4_VALUES
@@ -102,6 +102,7 @@ GPT_OSS = COMMON | dict(
     sliding_window=8,
     rope_parameters=YARN | dict(rope_theta=150000.0, beta_fast=32.0, beta_slow=1.0, truncate=False),
 )
+VISION = ("vision_tower.patch_embedding.weight",)
 SLIDING_3_OF_4 = ["sliding_attention"] * 3 + ["full_attention"]
 
 HYBRID = dict(  # a quarter of each head is turned; the sections of positions are those of text, all alike
@@ -152,7 +153,7 @@ class Reference:
     published_layer_types: bool = False  # write `mamba` and `attention`, as published files do
     inside: str = ""  # model_type of the multimodal model whose text_config this is
     renamed: tuple[str, str] = ("", "language_model.")  # how that model's tensor names begin instead
-    others: tuple[str, ...] = ("vision_tower.patch_embedding.weight",)  # tensors that nobody reads
+    others: tuple[str, ...] = ()  # tensors that nobody reads
 
 
 REFERENCES = [
@@ -357,6 +358,7 @@ REFERENCES = [
         neutral="_feedforward_layernorm",
         old_rope_keys=True,
         inside="gemma3",
+        others=VISION,
     ),
     Reference(
         "smollm3",
@@ -376,6 +378,7 @@ REFERENCES = [
         dict(rope_parameters=YARN | dict(mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.0)),
         prompt_lengths=(1, 40, 150),
         inside="mistral3",
+        others=VISION,
     ),
     Reference(
         "olmo2",
@@ -443,6 +446,24 @@ REFERENCES = [
         "qwen3-moe-raw-weights",
         Qwen3MoeConfig(**COMMON, **EXPERTS | dict(num_experts_per_tok=3), mlp_only_layers=[1]),
         dict(norm_topk_prob=True),
+    ),
+    Reference(
+        "glm4-moe",  # whose first layer has no experts, and beyond whose last there is one that predicts further tokens
+        Glm4MoeConfig(
+            **COMMON | dict(head_dim=16),
+            pad_token_id=None,
+            attention_bias=True,
+            use_qk_norm=True,
+            n_routed_experts=8,
+            num_experts_per_tok=3,
+            moe_intermediate_size=8,
+            n_shared_experts=2,
+            n_group=4,
+            topk_group=2,
+            routed_scaling_factor=2.5,
+        ),
+        dict(topk_group=4),
+        others=("model.layers.3.eh_proj.weight", "model.layers.3.mlp.gate.e_score_correction_bias"),
     ),
     Reference(
         "mixtral",
@@ -610,10 +631,15 @@ def randomize(model: torch.nn.Module, seed: int) -> None:
     """Every weight and bias from N(0, 0.3); norm weights around 1, so that a forgotten norm weight shows."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for name, weight in model.named_parameters():
+        for name, weight in [*model.named_parameters(), *corrections(model)]:
             weight.normal_(0.0, WEIGHT_STD, generator=generator)
             if is_norm_weight(name):
                 weight.add_(1.0)
+
+
+def corrections(model: torch.nn.Module) -> list[tuple[str, Tensor]]:
+    """What routers add to scores for the choice: learned, but not by gradients, so transformers has it as a buffer."""
+    return [(name, buffer) for name, buffer in model.named_buffers() if name.endswith("e_score_correction_bias")]
 
 
 def is_norm_weight(name: str) -> bool:
@@ -718,6 +744,8 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
     outputs = golden(reloaded, prompts)
     if outputs is not None and reference.inside:
         put_inside(directory, reference)
+    if outputs is not None and reference.others:
+        add_tensors(directory, reference.others)
     return outputs
 
 
@@ -756,7 +784,7 @@ def rewrite_config(directory: Path, reference: Reference) -> None:
 
 
 def put_inside(directory: Path, reference: Reference) -> None:
-    """Names config and tensors as the language model of a multimodal checkpoint, beside tensors of its other parts."""
+    """Names config and tensors as the language model of a multimodal checkpoint."""
     path = directory / "config.json"
     text = json.loads(path.read_text())
     path.write_text(json.dumps(dict(model_type=reference.inside, text_config=text), indent=2, sort_keys=True) + "\n")
@@ -766,7 +794,12 @@ def put_inside(directory: Path, reference: Reference) -> None:
         new + name.removeprefix(old) if name.startswith(old) else name: tensor
         for name, tensor in load_file(weights).items()
     }
-    tensors |= {name: torch.zeros(2, 2) for name in reference.others}
+    save_file(tensors, weights, metadata=dict(format="pt"))
+
+
+def add_tensors(directory: Path, names: tuple[str, ...]) -> None:
+    weights = directory / "model.safetensors"
+    tensors = load_file(weights) | {name: torch.zeros(2, 2) for name in names}
     save_file(tensors, weights, metadata=dict(format="pt"))
 
 

@@ -51,6 +51,7 @@ public final class Goldens {
                 "qwen2-moe",
                 "qwen3-moe",
                 "qwen3-moe-raw-weights",
+                "glm4-moe",
                 "mixtral",
                 "granitemoe",
                 "gpt-oss",

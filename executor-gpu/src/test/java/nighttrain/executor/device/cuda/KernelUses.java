@@ -96,8 +96,9 @@ final class KernelUses {
         Stream<KernelSource> routers = Stream.of(
                         Router.softmax(Linear.of("router", 128, 2048, false), 8, true),
                         Router.softmaxOfChosen(Linear.of("router", 5, 48, false), 2),
-                        inGroups(256, 8),
-                        inGroups(512, 10))
+                        corrected(256, 8, Optional.of(new Router.Groups(8, 4))),
+                        corrected(512, 10, Optional.of(new Router.Groups(8, 4))),
+                        corrected(160, 8, Optional.empty()))
                 .map(CudaExperts::routeSource);
         Stream<KernelSource> activations = Stream.concat(
                 Stream.of(Mlp.Activation.values())
@@ -109,15 +110,15 @@ final class KernelUses {
         return Stream.of(routers, activations, products).flatMap(sources -> sources);
     }
 
-    /** Returns a router like DeepSeek V3's. */
-    private static Router inGroups(int experts, int chosen) {
+    /** Returns a router like DeepSeek V3's, or without groups, like GLM 4.5's. */
+    private static Router corrected(int experts, int chosen, Optional<Router.Groups> groups) {
         return new Router(
                 Optional.empty(),
                 Linear.of("router", experts, 2048, false),
                 0,
                 Router.Score.SIGMOID,
                 Optional.of(new Vector("correction", experts, TensorSpec.Fill.ZERO)),
-                Optional.of(new Router.Groups(8, 4)),
+                groups,
                 chosen,
                 true,
                 2.5,

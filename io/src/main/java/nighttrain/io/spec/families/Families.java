@@ -40,6 +40,7 @@ public final class Families {
         knownByText("qwen3_5", "qwen3_5_text");
         known("qwen3_5_moe_text", Qwen35Moe::read, Qwen35.IGNORED);
         knownByText("qwen3_5_moe", "qwen3_5_moe_text");
+        known("glm4_moe", Glm4Moe::read, Set.of());
         known("mixtral", Mixtral::read, Mixtral.IGNORED);
         KNOWN.put("gpt_oss", new Family(GptOss::read, GptOss.IGNORED, true));
         known("phi", Phi::read, Phi.IGNORED);
