@@ -37,7 +37,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, Glm
 from transformers import GraniteConfig, GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config
 from transformers import MinistralConfig, MistralConfig, MixtralConfig, Olmo2Config, Olmo3Config, Phi3Config, PhiConfig
 from transformers import PretrainedConfig, Qwen2Config, Qwen2MoeConfig, Qwen3_5MoeTextConfig, Qwen3_5TextConfig
-from transformers import Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig, SmolLM3Config
+from transformers import Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig, SeedOssConfig, SmolLM3Config
 from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -379,6 +379,16 @@ REFERENCES = [
         prompt_lengths=(1, 40, 150),
         inside="mistral3",
         others=VISION,
+    ),
+    Reference(
+        "seed-oss",
+        SeedOssConfig(
+            **COMMON | dict(head_dim=16, intermediate_size=48),
+            pad_token_id=None,
+            attention_out_bias=True,
+            mlp_bias=True,
+        ),
+        neutral=".bias",
     ),
     Reference(
         "olmo2",

@@ -33,6 +33,7 @@ public final class Goldens {
                 "gemma3-multimodal",
                 "smollm3",
                 "ministral3",
+                "seed-oss",
                 "olmo2",
                 "olmo3",
                 "granite",

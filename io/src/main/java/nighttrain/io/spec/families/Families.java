@@ -50,6 +50,7 @@ public final class Families {
         known("smollm3", SmolLm3::read, SmolLm3.IGNORED);
         known("ministral3", Ministral3::read, Ministral3.IGNORED);
         knownByText("mistral3", "mistral");
+        known("seed_oss", SeedOss::read, Set.of());
         known("olmo2", Olmo2::read, Set.of());
         known("olmo3", Olmo3::read, Set.of());
         known("granite", Granite::read, Granite.IGNORED);

@@ -20,12 +20,21 @@ final class Llama {
     private Llama() {}
 
     static ModelSpec read(ConfigJson json) {
-        Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
+        boolean bias = json.flag("attention_bias", false);
+        return model(json, Sizes.of(json, new Sizes.Defaults(2048, 0, 0)), bias, bias);
+    }
+
+    /**
+     * Returns a model of these sizes.
+     *
+     * @param bias whether queries, keys and values have biases
+     * @param outputBias whether the outputs of attention have biases
+     */
+    static ModelSpec model(ConfigJson json, Sizes sizes, boolean bias, boolean outputBias) {
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
         Activation activation = json.silu("hidden_act");
         Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
-        boolean bias = json.flag("attention_bias", false);
         boolean mlpBias = json.flag("mlp_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);
         List<LayerSpec> layers = new ArrayList<>();
@@ -34,7 +43,7 @@ final class Llama {
             layers.add(names.layer(
                     wiring,
                     Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
-                    names.attention(layer, bias, bias, Optional.empty(), rope, 0),
+                    names.attention(layer, bias, outputBias, Optional.empty(), rope, 0),
                     Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
                     names.gatedMlp(layer, activation, mlpBias)));
         }
