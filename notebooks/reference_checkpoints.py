@@ -33,11 +33,11 @@ import train_architectures
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, Glm4MoeConfig, GPT2Config, GptOssConfig
-from transformers import GraniteConfig, GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config
-from transformers import MinistralConfig, MistralConfig, MixtralConfig, Olmo2Config, Olmo3Config, Phi3Config, PhiConfig
-from transformers import PretrainedConfig, Qwen2Config, Qwen2MoeConfig, Qwen3_5MoeTextConfig, Qwen3_5TextConfig
-from transformers import Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig, SeedOssConfig, SmolLM3Config
+from transformers import AutoConfig, AutoModelForCausalLM, Exaone4Config, Gemma3TextConfig, Glm4MoeConfig, GPT2Config
+from transformers import GptOssConfig, GraniteConfig, GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig
+from transformers import Ministral3Config, MinistralConfig, MistralConfig, MixtralConfig, Olmo2Config, Olmo3Config
+from transformers import Phi3Config, PhiConfig, PretrainedConfig, Qwen2Config, Qwen2MoeConfig, Qwen3_5MoeTextConfig
+from transformers import Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig, SeedOssConfig, SmolLM3Config
 from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -415,6 +415,16 @@ REFERENCES = [
         ),
         dict(sliding_window=4),
         prompt_lengths=(1, 13, 80),
+    ),
+    Reference(
+        "exaone4",
+        Exaone4Config(
+            **COMMON | dict(num_hidden_layers=4),
+            sliding_window=8,
+            sliding_window_pattern="LLLG",
+            layer_types=SLIDING_3_OF_4,
+        ),
+        dict(sliding_window=4),
     ),
     Reference(
         "granite",

@@ -36,6 +36,7 @@ public final class Goldens {
                 "seed-oss",
                 "olmo2",
                 "olmo3",
+                "exaone4",
                 "granite",
                 "granitemoehybrid",
                 "granitemoehybrid-groups",

@@ -53,6 +53,7 @@ public final class Families {
         known("seed_oss", SeedOss::read, Set.of());
         known("olmo2", Olmo2::read, Set.of());
         known("olmo3", Olmo3::read, Set.of());
+        known("exaone4", Exaone4::read, Set.of());
         known("granite", Granite::read, Granite.IGNORED);
         known("granitemoe", Granite::readMoe, Granite.IGNORED);
         known("granitemoehybrid", GraniteHybrid::read, GraniteHybrid.IGNORED);

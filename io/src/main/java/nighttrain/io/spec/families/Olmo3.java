@@ -21,6 +21,6 @@ final class Olmo3 {
         Ropes.ByLayerType ropes = Ropes.byLayerType(json, sizes, THETAS);
         int window = json.isExplicitNull("sliding_window") ? 0 : json.size("sliding_window", 4096);
         List<Integer> windows = Windows.fullEvery(4, json, sizes.layers(), window);
-        return Olmo2.model(json, sizes, windows, ropes::of);
+        return Olmo2.model(json, sizes, Olmo2.attention(json, sizes, windows, ropes::of));
     }
 }
