@@ -38,6 +38,7 @@ from transformers import GptOssConfig, GraniteConfig, GraniteMoeConfig, GraniteM
 from transformers import Ministral3Config, MinistralConfig, MistralConfig, MixtralConfig, Olmo2Config, Olmo3Config
 from transformers import Phi3Config, PhiConfig, PretrainedConfig, Qwen2Config, Qwen2MoeConfig, Qwen3_5MoeTextConfig
 from transformers import Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig, SeedOssConfig, SmolLM3Config
+from transformers import Starcoder2Config
 from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -329,6 +330,15 @@ REFERENCES = [
             pad_token_id=None,
             sliding_window=8,
             rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5),
+        ),
+        dict(sliding_window=None),
+    ),
+    Reference(
+        "starcoder2",
+        Starcoder2Config(
+            **{name: value for name, value in COMMON.items() if name not in ("head_dim", "rms_norm_eps")}
+            | dict(tie_word_embeddings=True),
+            sliding_window=8,
         ),
         dict(sliding_window=None),
     ),

@@ -48,6 +48,7 @@ public final class Goldens {
                 "phi",
                 "phi-tied",
                 "phi3",
+                "starcoder2",
                 "ladder-converted",
                 "parallel-block-converted",
                 "qwen2-moe",

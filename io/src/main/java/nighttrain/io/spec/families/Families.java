@@ -45,6 +45,7 @@ public final class Families {
         KNOWN.put("gpt_oss", new Family(GptOss::read, GptOss.IGNORED, true));
         known("phi", Phi::read, Phi.IGNORED);
         known("phi3", Phi3::read, Phi3.IGNORED);
+        known("starcoder2", Starcoder2::read, Starcoder2.IGNORED);
         known("gemma3_text", Gemma3::read, Set.of());
         knownByText("gemma3", "gemma3_text");
         known("smollm3", SmolLm3::read, SmolLm3.IGNORED);

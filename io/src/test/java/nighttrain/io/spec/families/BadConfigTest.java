@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class BadConfigTest {
     private static final String KNOWN =
             "llama, mistral, qwen2, qwen2_moe, qwen3, qwen3_moe, qwen3_next, qwen3_5_text, qwen3_5, qwen3_5_moe_text, qwen3_5_moe, glm4_moe, mixtral, gpt_oss,"
-                    + " phi, phi3, gemma3_text, gemma3, smollm3, ministral3, mistral3, seed_oss, olmo2, olmo3,"
+                    + " phi, phi3, starcoder2, gemma3_text, gemma3, smollm3, ministral3, mistral3, seed_oss, olmo2, olmo3,"
                     + " exaone4, granite, granitemoe, granitemoehybrid, gla, gpt2, parallel_track, kraken, llamaLadder, desync_residual,"
                     + " laneformer, laneformer_tp";
 
