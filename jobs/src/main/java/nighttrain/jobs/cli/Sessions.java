@@ -227,7 +227,7 @@ public final class Sessions {
         /** @param output output path of the job */
         static void obey(SparkConf conf, String output) {
             Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
-            String scheme = UserPath.of(output, hadoop).toUri().getScheme();
+            String scheme = UserPath.of(output).toUri().getScheme();
             String where = scheme == null ? FileSystem.getDefaultUri(hadoop).getScheme() : scheme;
             if (where.equals("file") && isDefault(hadoop)) {
                 ofThisProcess().ifPresent(umask -> conf.set("spark.hadoop." + HADOOPS, umask));

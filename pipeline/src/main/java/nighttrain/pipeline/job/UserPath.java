@@ -17,13 +17,11 @@ public final class UserPath {
     /**
      * Returns the path that a text names.
      *
-     * @throws UserError if the text is no path, or of a file system that is not known here
+     * @throws UserError if the text is no path
      */
-    public static Path of(String text, Configuration hadoop) {
+    public static Path of(String text) {
         try {
-            Path path = new Path(text);
-            path.getFileSystem(hadoop);
-            return path;
+            return new Path(text);
         } catch (IllegalArgumentException noPath) {
             throw UserError.of(
                     "bad path",
@@ -31,6 +29,19 @@ public final class UserPath {
                     "a name with a colon is taken for a URI; write a name of this folder as ./NAME, any other from its"
                             + " root",
                     noPath);
+        }
+    }
+
+    /**
+     * As {@link #of(String)}, but also refuses paths of file systems that are not known here.
+     *
+     * @param hadoop what the file system is opened with, for the whole process
+     */
+    public static Path of(String text, Configuration hadoop) {
+        Path path = of(text);
+        try {
+            path.getFileSystem(hadoop);
+            return path;
         } catch (UnsupportedFileSystemException unknown) {
             throw UserError.of(
                     "bad path",
