@@ -18,6 +18,7 @@ import nighttrain.pipeline.job.Files;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFingerprints;
 import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.job.UserPath;
 import nighttrain.pipeline.partition.Glance;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputPattern;
@@ -29,7 +30,6 @@ import nighttrain.pipeline.settings.Settings.TableMode;
 import nighttrain.pipeline.write.ResultColumns;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.UnsupportedFileSystemException;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -205,11 +205,11 @@ record PreparedJob(
     private static void refuseWithin(String input, Configuration hadoop, JobFolder folder) {
         boolean isWithin = Files.unchecked(() -> {
             try {
-                Path path = new Path(input);
+                Path path = UserPath.of(input, hadoop);
                 InputPattern read = InputPattern.of(path.getFileSystem(hadoop), path);
                 return read.covers(folder.output())
                         || (!read.isName() && folder.sampleFiles().anyMatch(read::covers));
-            } catch (IllegalArgumentException | UnsupportedFileSystemException notFiles) { // the name of a table
+            } catch (UserError notFiles) { // the name of a table
                 return false;
             }
         });

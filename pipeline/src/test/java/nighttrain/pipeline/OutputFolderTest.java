@@ -114,6 +114,9 @@ class OutputFolderTest extends JobTest {
         values = values.with(Settings.OUTPUT_PATH, "foo://runs/1");
         refuses("bad path: foo://runs/1 (No FileSystem for scheme \"foo\"; check its beginning, or bring the file"
                 + " system's jar by --conf spark.jars.packages)");
+        values = values.with(Settings.OUTPUT_PATH, "abfs://runs/1");
+        refuses("bad path: abfs://runs/1 (Class org.apache.hadoop.fs.azurebfs.AzureBlobFileSystem not found; check its"
+                + " beginning, or bring the file system's jar by --conf spark.jars.packages)");
         values = values.with(Settings.OUTPUT_PATH, output().toString()).with(Settings.INPUT_PATH, "in:put");
         refuses(
                 "bad path: in:put (a name with a colon is taken for a URI; write a name of this folder as ./NAME, any other"

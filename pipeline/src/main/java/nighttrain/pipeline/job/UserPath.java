@@ -43,15 +43,21 @@ public final class UserPath {
             path.getFileSystem(hadoop);
             return path;
         } catch (UnsupportedFileSystemException unknown) {
-            throw UserError.of(
-                    "bad path",
-                    text,
-                    unknown.getMessage() + "; check its beginning, or bring the file system's jar by --conf"
-                            + " spark.jars.packages",
-                    unknown);
+            throw unknownFileSystem(text, unknown);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        } catch (RuntimeException e) { // Hadoop's defaults name classes of s3a, abfs and others without their jars
+            throw e.getCause() instanceof ClassNotFoundException missing ? unknownFileSystem(text, missing) : e;
         }
+    }
+
+    private static UserError unknownFileSystem(String text, Exception unknown) {
+        return UserError.of(
+                "bad path",
+                text,
+                unknown.getMessage() + "; check its beginning, or bring the file system's jar by --conf"
+                        + " spark.jars.packages",
+                unknown);
     }
 
     /** Whether Spark and Hadoop take a name for a pattern. */
