@@ -52,6 +52,15 @@ class PlanIT {
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
     }
 
+    @Test
+    void aScratchFolderThatIsNoPath() {
+        assertThat(plan("--hardware", "h100", "--sample", "2", "--scratch", "run-06:00")
+                        .messages())
+                .containsExactly(
+                        "bad path: run-06:00 (a name with a colon is taken for a URI; write a name of this folder as"
+                                + " ./NAME, any other from its root)");
+    }
+
     /** {@code plan} accepts the options of {@code generate} and writes nothing. */
     @Test
     void theJobsOwnCommandAndFile() throws Exception {

@@ -17,6 +17,7 @@ import nighttrain.jobs.cli.RunOptions;
 import nighttrain.jobs.cli.Sessions;
 import nighttrain.jobs.cli.SettingOptions;
 import nighttrain.jobs.cli.Terminal;
+import nighttrain.pipeline.job.UserPath;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.conf.Configuration;
@@ -139,7 +140,8 @@ public final class PlanCommand implements Command {
         /** Creates a folder in {@code parent}; empty: in this machine's temporary folder. */
         static ScratchFolder in(Optional<String> parent, Configuration hadoop) throws IOException {
             Path path = new Path(
-                    parent.orElse("file:" + System.getProperty("java.io.tmpdir")), "nighttrain-" + UUID.randomUUID());
+                    UserPath.of(parent.orElse("file:" + System.getProperty("java.io.tmpdir")), hadoop),
+                    "nighttrain-" + UUID.randomUUID());
             ScratchFolder folder = new ScratchFolder(path.getFileSystem(hadoop), path);
             ShutdownHookManager.get().addShutdownHook(folder.hook, LATE);
             folder.fs.mkdirs(path, MINE);
