@@ -3,6 +3,7 @@ package nighttrain.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -46,6 +47,8 @@ class StopIT {
         JournalView journal = new JournalView(folder.resolve("out"));
         List<String> options = new ArrayList<>(TinyModel.OPTIONS);
         options.addAll(List.of("--max-num-seqs", "2", "--max-tokens", "40"));
+        // To load jars, the command opens the local file system before the umask is set.
+        options.addAll(List.of("--conf", "spark.jars=" + jar()));
         String[] command = Demo.command(
                 TinyModel.in(folder.resolve("model")),
                 Project.DEMO_PROMPTS,
@@ -67,6 +70,11 @@ class StopIT {
         }
         assertThat(journal.rows()).isPositive().isLessThan(500);
         obeysTheUmask(folder.resolve("out"));
+    }
+
+    private static Path jar() throws URISyntaxException {
+        return Path.of(
+                Test.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     }
 
     /** Checks the effect of the umask 027: the group may read, but others, who may read under Hadoop's default of 022, may not. */

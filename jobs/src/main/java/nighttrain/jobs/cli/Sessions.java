@@ -231,6 +231,16 @@ public final class Sessions {
             String where = scheme == null ? FileSystem.getDefaultUri(hadoop).getScheme() : scheme;
             if (where.equals("file") && isDefault(hadoop)) {
                 ofThisProcess().ifPresent(umask -> conf.set("spark.hadoop." + HADOOPS, umask));
+                closeLocal(hadoop);
+            }
+        }
+
+        /** Closes the local file system: it keeps the umask that it was opened with, and loading jars opens it, here or in spark-submit. */
+        private static void closeLocal(Configuration hadoop) {
+            try {
+                FileSystem.getLocal(hadoop).close();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
             }
         }
 
