@@ -63,7 +63,10 @@ public final class EngineHost {
             try {
                 provide(context.engine(), context.engines());
             } catch (RuntimeException failed) {
-                refusal = new Refusal(context.engine(), failed, System.nanoTime());
+                // Where the task was killed, the engine is not at fault.
+                refusal = Thread.currentThread().isInterrupted()
+                        ? null
+                        : new Refusal(context.engine(), failed, System.nanoTime());
                 throw failed;
             }
         } while (lentExclusively); // provide may have waited, too

@@ -27,6 +27,7 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class EngineHostTest {
@@ -67,6 +68,7 @@ class EngineHostTest {
 
     /** Opening may take a minute, and Spark tries a task several times: each slot on its own would multiply the two. */
     @Test
+    @Timeout(60)
     void tasksThatWaitForAnEngineShareItsFailure() throws Exception {
         CountDownLatch opens = new CountDownLatch(1);
         CountDownLatch fails = new CountDownLatch(1);
@@ -75,14 +77,9 @@ class EngineHostTest {
             opens.countDown();
             await(fails);
         });
-        CompletableFuture<EngineHost.Lease> first = CompletableFuture.supplyAsync(() -> lease(run));
+        CompletableFuture<EngineHost.Lease> first = waiting(run, Thread.State.TIMED_WAITING);
         await(opens);
-        CompletableFuture<EngineHost.Lease> second = new CompletableFuture<>();
-        Thread waiting = new Thread(() -> second.completeAsync(() -> lease(run), Runnable::run));
-        waiting.start();
-        while (waiting.getState() != Thread.State.BLOCKED) {
-            Thread.sleep(1);
-        }
+        CompletableFuture<EngineHost.Lease> second = waiting(run, Thread.State.BLOCKED);
         fails.countDown();
         for (CompletableFuture<EngineHost.Lease> task : List.of(first, second)) {
             Assertions.assertThatThrownBy(() -> task.get(10, TimeUnit.SECONDS)).hasMessageContaining("no GPU");
@@ -92,6 +89,25 @@ class EngineHostTest {
                 .as("a retry opens again")
                 .hasMessageContaining("no GPU");
         assertThat(engines.script().opened).hasValue(2);
+    }
+
+    /** The tasks that wait may be another query's. */
+    @Test
+    @Timeout(60)
+    void aTaskThatIsKilledWhileItOpensTheEngineFailsAlone() throws Exception {
+        CountDownLatch opens = new CountDownLatch(1);
+        CountDownLatch killed = new CountDownLatch(1);
+        RunContext run = failing(() -> {
+            opens.countDown();
+            await(killed);
+            Thread.currentThread().interrupt();
+        });
+        CompletableFuture<EngineHost.Lease> first = waiting(run, Thread.State.TIMED_WAITING);
+        await(opens);
+        CompletableFuture<EngineHost.Lease> second = waiting(run("a"), Thread.State.BLOCKED);
+        killed.countDown();
+        Assertions.assertThatThrownBy(() -> first.get(10, TimeUnit.SECONDS)).hasMessageContaining("no GPU");
+        second.get(10, TimeUnit.SECONDS).close();
     }
 
     @Test
@@ -197,6 +213,18 @@ class EngineHostTest {
         plans.countDown();
         Assertions.assertThatThrownBy(() -> check.get(10, TimeUnit.SECONDS)).hasMessageContaining("planned here");
         Assertions.assertThatThrownBy(() -> opener.get(10, TimeUnit.SECONDS)).hasMessageContaining("no memory");
+    }
+
+    /** Starts a task, and returns when it waits in this state: for a latch, or for the task that opens the engine. */
+    private CompletableFuture<EngineHost.Lease> waiting(RunContext run, Thread.State state)
+            throws InterruptedException {
+        CompletableFuture<EngineHost.Lease> task = new CompletableFuture<>();
+        Thread thread = new Thread(() -> task.completeAsync(() -> lease(run), Runnable::run));
+        thread.start();
+        while (thread.getState() != state) {
+            Thread.sleep(1);
+        }
+        return task;
     }
 
     /** Returns a run whose engine does not open after {@code opening}. */
