@@ -97,6 +97,8 @@ class ComparisonFileTest {
                 "inputLen: 64       | inputLen: 64, name: 1024/128 | two workloads of one name: 1024/128 (in FILE; give one a name: of its own)",
                 "layouts:           | bound: yes\\nlayouts:     | bad value of bound in FILE: \"yes\" (true or false; mend it)",
                 "layouts:           | title: [x]\\nlayouts:     | bad value of title in FILE: [\"x\"] (a text or a number; mend it)",
+                "dense: a           | dense: [a]         | bad value of dense in models of FILE: [\"a\"] (a text or a number; mend it)",
+                "layouts: [1x4, 4x1]| layouts: [[1x4]]   | bad value of layouts in FILE: [\"1x4\"] (a text or a number; mend it)",
                 "layouts:           | published: [x]\\nlayouts: | no such published table: x (in published.yaml beside FILE; choose one of [])",
             })
     void refuses(String before, String after, String message) {

@@ -163,8 +163,9 @@ public final class ComparisonFile {
         /** Returns every table of a file. */
         static List<PublishedTable> parse(Path file, JsonNode text) {
             List<PublishedTable> tables = new ArrayList<>();
-            for (String name : new Tree(text, file.toString()).values().keySet()) {
-                Tree table = new Tree(text.get(name), name + " of " + file);
+            Tree all = new Tree(text, file.toString());
+            for (String name : all.keys()) {
+                Tree table = all.child(name);
                 table.onlyKeys(List.of("title", "source", "machine", "note", "figure", "rows"));
                 tables.add(new PublishedTable(
                         name,

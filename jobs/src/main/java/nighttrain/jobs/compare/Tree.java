@@ -42,8 +42,11 @@ final class Tree {
     Optional<String> text(String key) {
         return Optional.ofNullable(node.get(key))
                 .filter(value -> !value.isNull())
-                .map(value -> checked(key, value, value.isValueNode(), "a text or a number")
-                        .asText());
+                .map(value -> text(key, value));
+    }
+
+    private String text(String key, JsonNode value) {
+        return checked(key, value, value.isValueNode(), "a text or a number").asText();
     }
 
     Optional<Boolean> truth(String key) {
@@ -60,13 +63,13 @@ final class Tree {
     }
 
     String required(String key) {
-        return needed(key).asText();
+        return text(key, needed(key));
     }
 
     /** Returns a list of at least one text. */
     List<String> texts(String key) {
         List<String> texts = new ArrayList<>();
-        needed(key).forEach(value -> texts.add(value.asText()));
+        needed(key).forEach(value -> texts.add(text(key, value)));
         if (texts.isEmpty()) {
             throw UserError.of("nothing in " + where, key, "a list of at least one is expected; see conf/compare");
         }
@@ -90,9 +93,13 @@ final class Tree {
     /** Returns the values as text by key, in the file's order. */
     Map<String, String> values() {
         Map<String, String> values = new LinkedHashMap<>();
-        node.properties()
-                .forEach(entry -> values.put(entry.getKey(), entry.getValue().asText()));
+        node.properties().forEach(entry -> values.put(entry.getKey(), text(entry.getKey(), entry.getValue())));
         return values;
+    }
+
+    /** Returns the keys, in the file's order. */
+    List<String> keys() {
+        return node.properties().stream().map(Map.Entry::getKey).toList();
     }
 
     private JsonNode needed(String key) {
