@@ -44,6 +44,8 @@ class UsageTest {
                         + " spark.local.dir to one that can be written)",
                 "generate --model m --input i --output run-06:00 | bad path: run-06:00 (a name with a colon is taken for a URI;"
                         + " write a name of this folder as ./NAME, any other from its root)",
+                "generate --output=            | bad value of --output:  (a path; leave it out if you need none)",
+                "generate --model=             | bad value of --model:  (a directory; leave it out if you need none)",
                 "generate --conf spark.jars=/none/a.jar | no such jar: /none/a.jar (named by spark.jars; check the path)",
                 "generate --conf spark.jars.packages=a:b | cannot fetch spark.jars.packages: a:b (requirement failed: Provided"
                         + " Maven Coordinates must be in the form 'groupId:artifactId:version'. The coordinate provided is: a:b;"

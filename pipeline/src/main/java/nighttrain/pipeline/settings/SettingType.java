@@ -86,6 +86,9 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
     }
 
     private static String path(String text) {
+        if (text.isBlank()) { // an unset variable of a script
+            throw new IllegalArgumentException("empty");
+        }
         Matcher password = PASSWORD.matcher(text);
         if (password.find()) {
             throw UserError.of(
@@ -98,9 +101,8 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
     }
 
     private static String directory(String text) {
-        return text.contains("://")
-                ? path(text)
-                : Path.of(text).toAbsolutePath().toString();
+        String path = path(text);
+        return path.contains("://") ? path : Path.of(path).toAbsolutePath().toString();
     }
 
     private static double finite(String text) {
