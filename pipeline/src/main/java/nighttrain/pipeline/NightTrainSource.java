@@ -40,7 +40,7 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
     private static final String TABLE = "table";
     private static final String RESULTS = "results";
     private static final Set<String> TABLES = Set.of(RESULTS, "metrics");
-    /** Options of a read. A table of Spark's catalog is read with the settings, too, that it was written with. */
+    /** Options of a read. Reading a table of Spark's catalog, Spark passes the settings that wrote the table, too. */
     private static final Set<String> OF_A_READ = Set.of(PATH, TABLE, "serialization.format");
 
     /** Settings that the written table itself determines; a user cannot set them as options. */

@@ -153,7 +153,6 @@ class InputTest extends JobTest {
                         + " name)");
     }
 
-    /** The same files are other rows then. */
     @Test
     void aCsvRowBeyondALimitIsToldInOneLine() throws IOException {
         Path file = Files.createDirectory(dir.resolve("input")).resolve("a.csv");
@@ -172,6 +171,7 @@ class InputTest extends JobTest {
                         + " quote that is left open\\)");
     }
 
+    /** The same files are other rows then. */
     @Test
     void aJobWithOtherFormatOptionsIsAnother() throws IOException {
         Path input = Files.createDirectory(dir.resolve("input"));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.JsonTokenId;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.util.JsonParserDelegate;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -113,7 +114,7 @@ public record YamlFile(Path path, String kind, String form) {
         @Override
         public int currentTokenId() {
             return currentToken() == null
-                    ? com.fasterxml.jackson.core.JsonTokenId.ID_NO_TOKEN
+                    ? JsonTokenId.ID_NO_TOKEN
                     : currentToken().id();
         }
 

@@ -40,7 +40,7 @@ public record JobFolder(FileSystem fs, Path output) {
         });
     }
 
-    /** Returns what Spark reads a folder of Night Train's by. */
+    /** Returns the text by which Spark reads a folder of a job, even one whose name Spark would take for a pattern. */
     public static String read(Path folder) {
         return UserPath.literal(folder.toString());
     }
@@ -75,7 +75,7 @@ public record JobFolder(FileSystem fs, Path output) {
         return new Path(output, "report.html");
     }
 
-    /** Returns files of a finished job by which an input pattern that finds some of its output is known. */
+    /** Returns files that stand for those of a finished job: an input pattern that covers one of them reads results as prompts. */
     public Stream<Path> sampleFiles() {
         String part = "part-00000-0-c000.snappy.parquet";
         return Stream.of(new Path(results(), part), new Path(metrics(), part), summary(), report());
