@@ -13,7 +13,6 @@ import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Linear.Storage;
 import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.Rope.Scaling;
 import nighttrain.io.spec.Wiring;
 
 /**
@@ -30,7 +29,8 @@ final class Phi3 {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(4096, 0, 0));
         LlamaNames names = new LlamaNames(sizes);
         Mlp.Activation activation = json.silu("hidden_act");
-        Optional<Rope> rope = Optional.of(rope(json, sizes));
+        // transformers takes yarn for longrope here, and knows no other scaling of this family.
+        Optional<Rope> rope = Optional.of(Ropes.unscaled(json, sizes, 1));
         double epsilon = json.positive("rms_norm_eps", 1e-5);
         int window = json.size("sliding_window", 0);
         List<LayerSpec> layers = new ArrayList<>();
@@ -43,16 +43,6 @@ final class Phi3 {
                     inOneTensor(layer, names.gatedMlp(layer, activation, false))));
         }
         return names.model(json, layers, Wiring.dense(), Norm.rms("model.norm", sizes.hidden(), epsilon));
-    }
-
-    /** Returns unscaled rotary positions: transformers takes yarn for longrope here, and knows no other scaling of this family. */
-    private static Rope rope(ConfigJson json, Sizes sizes) {
-        Rope rope = Ropes.partial(json, sizes, 1);
-        if (!(rope.scaling() instanceof Scaling.None)) {
-            String key = json.object("rope_scaling").isPresent() ? "rope_scaling" : "rope_parameters";
-            throw json.unsupported(key, "a phi3 model here has unscaled rotary positions; choose another model");
-        }
-        return rope;
     }
 
     private static Attention inOneTensor(String layer, Attention apart) {

@@ -94,6 +94,14 @@ final class Ropes {
         return of(json, sizes, dims, DEFAULT_THETA);
     }
 
+    /** Returns unscaled rotary positions of a part of each head, and refuses scaled ones. */
+    static Rope unscaled(ConfigJson json, Sizes sizes, double absentShare) {
+        parameters(json).filter(rope -> !type(rope).equals("default")).ifPresent(rope -> {
+            throw unsupportedType(rope, "only default is supported in a " + json.text("model_type", "") + " model");
+        });
+        return partial(json, sizes, absentShare);
+    }
+
     /**
      * Returns whether each layer has rotary positions: 1 in {@code no_rope_layers}.
      *
@@ -173,18 +181,22 @@ final class Ropes {
 
     /** {@code originalMaxPositions}: context that the model was first trained on; {@code maxPositions}: context that it supports now. */
     static Scaling scaling(ConfigJson rope, int originalMaxPositions, int maxPositions) {
-        String type = rope.text("rope_type", rope.text("type", "default"));
-        return switch (type) {
+        return switch (type(rope)) {
             case "default" -> new Scaling.None();
             case "linear" -> new Scaling.Linear(rope.requiredPositive("factor"));
             case "llama3" -> llama3(rope, originalMaxPositions);
             case "yarn" -> yarn(rope, originalMaxPositions, maxPositions);
-            default ->
-                throw UserError.of(
-                        "unsupported rope_type in " + rope.file(),
-                        type,
-                        "default, linear, llama3 and yarn are supported; choose another model");
+            default -> throw unsupportedType(rope, "default, linear, llama3 and yarn are supported");
         };
+    }
+
+    private static String type(ConfigJson rope) {
+        return rope.text("rope_type", rope.text("type", "default"));
+    }
+
+    private static UserError unsupportedType(ConfigJson rope, String supported) {
+        return UserError.of(
+                "unsupported rope_type in " + rope.file(), type(rope), supported + "; choose another model");
     }
 
     private static Scaling llama3(ConfigJson rope, int originalMaxPositions) {
