@@ -74,6 +74,13 @@ LLAMA3_SCALING = dict(  # at head_dim 8 the wavelengths are 6, 63, 628 and 6283:
 )
 
 YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_position_embeddings=32)
+LONGROPE = dict(
+    rope_type="longrope",
+    rope_theta=10000.0,
+    partial_rotary_factor=0.75,
+    short_factor=[1.0, 1.25, 1.5],
+    long_factor=[1.5, 4.0, 9.0],
+)
 EXPERTS = dict(num_experts=8, num_experts_per_tok=2, moe_intermediate_size=8)
 GLA = dict(
     model_type="gla",
@@ -332,6 +339,27 @@ REFERENCES = [
             rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5),
         ),
         dict(sliding_window=None),
+    ),
+    Reference(  # every prompt is longer than the original context, so transformers uses the long factors for all
+        "phi3-longrope",
+        Phi3Config(
+            **COMMON | dict(tie_word_embeddings=True),
+            pad_token_id=None,
+            original_max_position_embeddings=4,
+            rope_parameters=LONGROPE,
+        ),
+        dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.75)),
+        prompt_lengths=(5, 40, 80),
+    ),
+    Reference(  # none is
+        "phi3-longrope-short",
+        Phi3Config(
+            **COMMON,
+            pad_token_id=None,
+            original_max_position_embeddings=256,
+            rope_parameters=LONGROPE | dict(attention_factor=1.25),
+        ),
+        dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.75)),
     ),
     Reference(
         "starcoder2",

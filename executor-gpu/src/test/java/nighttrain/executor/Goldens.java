@@ -48,6 +48,8 @@ public final class Goldens {
                 "phi",
                 "phi-tied",
                 "phi3",
+                "phi3-longrope",
+                "phi3-longrope-short",
                 "starcoder2",
                 "ladder-converted",
                 "parallel-block-converted",

@@ -24,8 +24,9 @@ final class RotaryFrequencies {
         float[] cos = new float[Math.multiplyExact(positions, half)];
         float[] sin = new float[cos.length];
         double factor = factor(rotary);
-        double[] frequencies =
-                IntStream.range(0, half).mapToDouble(i -> frequency(rotary, i)).toArray();
+        double[] frequencies = IntStream.range(0, half)
+                .mapToDouble(i -> frequency(rotary, i, positions))
+                .toArray();
         // By rows, since by columns cores would write to the same cache lines.
         IntStream.range(0, positions).parallel().forEach(position -> {
             for (int i = 0; i < half; i++) {
@@ -49,7 +50,7 @@ final class RotaryFrequencies {
         Rope rotary = rope.orElse(NONE);
         int half = rotary.dims() / 2;
         for (int i = 0; i < half; i++) {
-            double kept = frequency(rotary, i) * positions < 1 ? factor(rotary) : 0;
+            double kept = frequency(rotary, i, positions) * positions < 1 ? factor(rotary) : 0;
             for (int head = 0; head < heads.length; head += headDim) {
                 heads[head + i] *= (float) kept;
                 heads[head + half + i] *= (float) kept;
@@ -58,6 +59,9 @@ final class RotaryFrequencies {
     }
 
     private static double factor(Rope rope) {
+        if (rope.scaling() instanceof Scaling.LongRope longRope) {
+            return longRope.attentionFactor();
+        }
         return rope.scaling() instanceof Scaling.Yarn yarn ? yarn.attentionFactor() : 1;
     }
 
@@ -69,8 +73,8 @@ final class RotaryFrequencies {
         return scales;
     }
 
-    /** Returns the angle by which pair {@code i} turns from one position to the next. */
-    private static double frequency(Rope rope, int i) {
+    /** Returns the angle by which pair {@code i} turns from one position to the next, in contexts of at most {@code positions}. */
+    private static double frequency(Rope rope, int i, int positions) {
         double frequency = StrictMath.pow(rope.theta(), -2.0 * i / rope.dims());
         Scaling scaling = rope.scaling();
         if (scaling instanceof Scaling.Linear linear) {
@@ -81,6 +85,10 @@ final class RotaryFrequencies {
         }
         if (scaling instanceof Scaling.Yarn yarn) {
             return yarn(frequency, i, rope, yarn);
+        }
+        if (scaling instanceof Scaling.LongRope longRope) {
+            boolean isLong = positions > longRope.originalMaxPositions();
+            return frequency / (isLong ? longRope.longFactors() : longRope.shortFactors()).get(i);
         }
         return frequency;
     }

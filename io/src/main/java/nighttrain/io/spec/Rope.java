@@ -1,5 +1,7 @@
 package nighttrain.io.spec;
 
+import java.util.List;
+
 /**
  * Rotary position embedding (arXiv 2104.09864).
  *
@@ -37,6 +39,16 @@ public record Rope(int dims, double theta, Scaling scaling) {
                 int originalMaxPositions,
                 boolean truncate,
                 double attentionFactor)
+                implements Scaling {}
+
+        /**
+         * LongRoPE (arXiv 2402.13753): each frequency divided by its own factor, one of {@code shortFactors} where no context exceeds
+         * {@code originalMaxPositions}, else one of {@code longFactors}.
+         *
+         * @param attentionFactor factor of cosines and sines
+         */
+        record LongRope(
+                List<Double> shortFactors, List<Double> longFactors, int originalMaxPositions, double attentionFactor)
                 implements Scaling {}
     }
 }

@@ -118,6 +118,20 @@ final class ConfigJson {
         return positive(key, 0);
     }
 
+    /** Returns {@code count} finite numbers above 0 that have no default. */
+    List<Double> requiredPositives(String key, int count) {
+        String expected = "a list of " + count + " numbers above 0";
+        if (!has(key)) {
+            throw UserError.of("missing key in " + file, key, expected + "; add it");
+        }
+        List<Double> numbers = new ArrayList<>();
+        node.get(key).forEach(element -> numbers.add(element.asDouble()));
+        if (numbers.size() != count || numbers.stream().anyMatch(x -> !(x > 0) || x.isInfinite())) {
+            throw bad(key, expected);
+        }
+        return List.copyOf(numbers);
+    }
+
     boolean flag(String key, boolean absent) {
         if (!has(key)) {
             return absent;

@@ -16,8 +16,8 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
 /**
- * Phi 3 and Phi 4 (arXiv 2404.14219): Llama with queries, keys and values in one tensor, gate and up in another, optionally windowed attention, and
- * optionally rotary positions of a part of each head.
+ * Phi 3 and Phi 4 (arXiv 2404.14219): Llama with queries, keys and values in one tensor, gate and up in another, optionally windowed attention,
+ * optionally rotary positions of a part of each head, and LongRoPE for long contexts.
  */
 final class Phi3 {
     /** Keys that files of this family may have and transformers ignores. */
@@ -29,8 +29,7 @@ final class Phi3 {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(4096, 0, 0));
         LlamaNames names = new LlamaNames(sizes);
         Mlp.Activation activation = json.silu("hidden_act");
-        // transformers takes yarn for longrope here, and knows no other scaling of this family.
-        Optional<Rope> rope = Optional.of(Ropes.unscaled(json, sizes, 1));
+        Optional<Rope> rope = Optional.of(Ropes.partialOrLong(json, sizes, 1));
         double epsilon = json.positive("rms_norm_eps", 1e-5);
         int window = json.size("sliding_window", 0);
         List<LayerSpec> layers = new ArrayList<>();

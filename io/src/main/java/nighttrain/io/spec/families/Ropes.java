@@ -2,6 +2,7 @@ package nighttrain.io.spec.families;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
@@ -18,6 +19,9 @@ final class Ropes {
     private static final String FULL = "full_attention";
     private static final String SLIDING = "sliding_attention";
     private static final String ORIGINAL_POSITIONS = "original_max_position_embeddings";
+    /** Names of LongRoPE; the second is that of Phi 3's first files. */
+    private static final Set<String> LONG = Set.of("longrope", "su");
+
     static final String QUERY_SCALE = "llama_4_scaling_beta";
 
     private Ropes() {}
@@ -94,12 +98,19 @@ final class Ropes {
         return of(json, sizes, dims, DEFAULT_THETA);
     }
 
-    /** Returns unscaled rotary positions of a part of each head, and refuses scaled ones. */
-    static Rope unscaled(ConfigJson json, Sizes sizes, double absentShare) {
-        parameters(json).filter(rope -> !type(rope).equals("default")).ifPresent(rope -> {
-            throw unsupportedType(rope, "only default is supported in a " + json.text("model_type", "") + " model");
-        });
-        return partial(json, sizes, absentShare);
+    /** As {@link #partial(ConfigJson, Sizes, double)}, unscaled or by LongRoPE: transformers' Phi 3 knows no other scaling. */
+    static Rope partialOrLong(ConfigJson json, Sizes sizes, double absentShare) {
+        parameters(json)
+                .filter(rope -> !type(rope).equals("default") && !LONG.contains(type(rope)))
+                .ifPresent(rope -> {
+                    throw unsupportedType(
+                            rope, "default and longrope are supported in a " + json.text("model_type", "") + " model");
+                });
+        Rope rope = partial(json, sizes, absentShare);
+        if (rope.scaling() instanceof Scaling.LongRope) {
+            json.requiredSize(ORIGINAL_POSITIONS); // absent, it is 4096 to transformers, whatever the parameters say
+        }
+        return rope;
     }
 
     /**
@@ -160,7 +171,7 @@ final class Ropes {
         return new Rope(
                 dims,
                 rope.positive("rope_theta", outside.theta()),
-                scaling(rope, originalPositions(outside.originalPositions(), rope, sizes), sizes.positions()));
+                scaling(rope, dims, originalPositions(outside.originalPositions(), rope, sizes), sizes.positions()));
     }
 
     /** Returns the context length that the model was first trained on. */
@@ -180,13 +191,14 @@ final class Ropes {
     }
 
     /** {@code originalMaxPositions}: context that the model was first trained on; {@code maxPositions}: context that it supports now. */
-    static Scaling scaling(ConfigJson rope, int originalMaxPositions, int maxPositions) {
+    private static Scaling scaling(ConfigJson rope, int dims, int originalMaxPositions, int maxPositions) {
         return switch (type(rope)) {
             case "default" -> new Scaling.None();
             case "linear" -> new Scaling.Linear(rope.requiredPositive("factor"));
             case "llama3" -> llama3(rope, originalMaxPositions);
             case "yarn" -> yarn(rope, originalMaxPositions, maxPositions);
-            default -> throw unsupportedType(rope, "default, linear, llama3 and yarn are supported");
+            case "longrope", "su" -> longRope(rope, dims / 2, originalMaxPositions, maxPositions);
+            default -> throw unsupportedType(rope, "default, linear, llama3, yarn and longrope are supported");
         };
     }
 
@@ -221,6 +233,16 @@ final class Ropes {
                 rope.positive("beta_slow", 1),
                 originalMaxPositions,
                 rope.flag("truncate", !rope.isExplicitNull("truncate")), // null is false to transformers
+                rope.positive("attention_factor", attentionFactor));
+    }
+
+    private static Scaling longRope(ConfigJson rope, int frequencies, int originalMaxPositions, int maxPositions) {
+        double factor = rope.positive("factor", (double) maxPositions / originalMaxPositions);
+        double attentionFactor = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalMaxPositions));
+        return new Scaling.LongRope(
+                rope.requiredPositives("short_factor", frequencies),
+                rope.requiredPositives("long_factor", frequencies),
+                originalMaxPositions,
                 rope.positive("attention_factor", attentionFactor));
     }
 

@@ -97,10 +97,10 @@ class BadConfigTest {
 
     @Test
     void ropeThatIsNotSupported() {
-        ModelDir model = ModelDir.of(dir, "llama").with("rope_scaling", "{\"rope_type\": \"longrope\", \"factor\": 4}");
+        ModelDir model = ModelDir.of(dir, "llama").with("rope_scaling", "{\"rope_type\": \"dynamic\", \"factor\": 4}");
         assertRefused(model)
                 .hasMessage(
-                        "unsupported rope_type in rope_scaling of %s: longrope (default, linear, llama3 and yarn are supported;"
+                        "unsupported rope_type in rope_scaling of %s: dynamic (default, linear, llama3, yarn and longrope are supported;"
                                 + " choose another model)",
                         model.configFile());
         assertRefused(ModelDir.of(dir, "llama").with("rope_parameters", "{\"rope_type\": \"linear\"}"))

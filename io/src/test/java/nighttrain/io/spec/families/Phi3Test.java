@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
+import java.util.List;
 import nighttrain.io.ModelDir;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.Mlp;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class Phi3Test {
     @TempDir
@@ -87,20 +89,43 @@ class Phi3Test {
         assertThat(attention(spec).window()).isEqualTo(2047);
     }
 
-    /** The first two are Phi 3's with 128k tokens; transformers takes the third for the first, and refuses the fourth. */
+    /** Phi 3 with 128k tokens; its first files say su. */
+    @ParameterizedTest
+    @ValueSource(strings = {"longrope", "su"})
+    void longContexts(String type) {
+        ModelDir model = ModelDir.of(dir, "phi3")
+                .with(
+                        "rope_scaling",
+                        "{\"type\": \"" + type
+                                + "\", \"short_factor\": [1, 1, 1.5, 2], \"long_factor\": [1, 2, 4.5, 8]}")
+                .with("max_position_embeddings", "131072")
+                .with("original_max_position_embeddings", "4096");
+        assertThat(attention(model.read()).rope())
+                .hasValue(new Rope(
+                        8,
+                        10_000,
+                        new Scaling.LongRope(
+                                List.of(1.0, 1.0, 1.5, 2.0),
+                                List.of(1.0, 2.0, 4.5, 8.0),
+                                4096,
+                                Math.sqrt(1 + Math.log(32) / Math.log(4096)))));
+        model.without("original_max_position_embeddings");
+        assertThatThrownBy(model::read)
+                .hasMessageStartingWith(
+                        "missing key in " + model.configFile() + ": original_max_position_embeddings (");
+    }
+
+    /** transformers takes the first for longrope. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            {"type": "longrope", "short_factor": [1.0], "long_factor": [2.0]} | longrope
-            {"type": "su", "short_factor": [1.0], "long_factor": [2.0]}       | su
-            {"type": "yarn", "factor": 4.0}                                   | yarn
-            {"rope_type": "linear", "factor": 4.0}                            | linear
+            {"type": "yarn", "factor": 4.0}                                   | unsupported rope_type in rope_scaling of %s: yarn (default and longrope are supported in a phi3 model; choose another model)
+            {"type": "linear", "factor": 4.0}                                 | unsupported rope_type in rope_scaling of %s: linear (
+            {"type": "longrope", "short_factor": [1.0], "long_factor": [2.0]} | bad short_factor in rope_scaling of %s: [1.0] (a list of 4 numbers above 0
+            {"type": "longrope", "short_factor": [1, 1, 1, 1]}                | missing key in rope_scaling of %s: long_factor (
             """)
-    void scaledPositionsAreRefused(String scaling, String type) {
-        ModelDir model = ModelDir.of(dir, "phi3").with("rope_scaling", scaling);
-        assertThatThrownBy(model::read)
-                .hasMessage(
-                        "unsupported rope_type in rope_scaling of %s: %s (only default is supported in a phi3 model;"
-                                + " choose another model)",
-                        model.configFile(), type);
+    void otherScalingsAreRefused(String scaling, String message) {
+        ModelDir model =
+                ModelDir.of(dir, "phi3").with("rope_scaling", scaling).with("original_max_position_embeddings", "4096");
+        assertThatThrownBy(model::read).hasMessageStartingWith(message.formatted(model.configFile()));
     }
 }
