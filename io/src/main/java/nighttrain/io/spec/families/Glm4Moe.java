@@ -53,7 +53,7 @@ final class Glm4Moe {
     }
 
     private static FeedForward mixture(ConfigJson json, int hidden, String at, Mlp.Activation activation) {
-        int experts = json.size("n_routed_experts", json.size("num_local_experts", 128));
+        int experts = json.size("num_local_experts", json.size("n_routed_experts", 128));
         int chosen = ExpertLayout.chosen(json, 8, experts);
         ExpertLayout layout = new ExpertLayout(experts, hidden, json.size("moe_intermediate_size", 1408));
         Router router = new Router(

@@ -53,7 +53,7 @@ final class GptOss {
     }
 
     private static FeedForward mixture(ConfigJson json, Sizes sizes, String at) {
-        int experts = json.size("num_local_experts", json.size("num_experts", 128));
+        int experts = json.size("num_experts", json.size("num_local_experts", 128));
         ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), sizes.intermediate());
         boolean mxfp4 = QuantizationConfig.isMxfp4(json);
         if (mxfp4) {

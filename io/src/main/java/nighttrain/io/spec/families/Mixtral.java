@@ -20,7 +20,7 @@ final class Mixtral {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(131_072, 8, 0));
         Mlp.Activation activation = json.silu("hidden_act");
-        int experts = json.size("num_local_experts", json.size("num_experts", 8));
+        int experts = json.size("num_experts", json.size("num_local_experts", 8));
         ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), sizes.intermediate());
         int chosen = ExpertLayout.chosen(json, 2, experts);
         return Mistral.model(

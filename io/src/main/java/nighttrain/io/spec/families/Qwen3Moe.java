@@ -25,7 +25,7 @@ final class Qwen3Moe {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(32_768, 4, 0));
         LlamaNames names = new LlamaNames(sizes);
         Mlp.Activation activation = json.silu("hidden_act");
-        int experts = json.size("num_experts", json.size("num_local_experts", 128));
+        int experts = json.size("num_local_experts", json.size("num_experts", 128));
         ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.size("moe_intermediate_size", 768));
         int chosen = ExpertLayout.chosen(json, 8, experts);
         boolean renormalized = json.flag("norm_topk_prob", false);

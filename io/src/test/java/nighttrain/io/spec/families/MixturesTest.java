@@ -21,6 +21,8 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Reads families whose feed-forwards are mixtures of experts. */
 class MixturesTest {
@@ -129,6 +131,24 @@ class MixturesTest {
         assertThat(spec.tensors())
                 .contains(tensor("model.layers.0.mlp.experts.gate_up_proj[127/128]", 32, 96))
                 .contains(tensor("model.layers.0.mlp.experts.down_proj[127/128]", 48, 32));
+    }
+
+    /** The fields of transformers' classes are assigned first, then their other names. */
+    @ParameterizedTest
+    @CsvSource({
+        "qwen3_moe, num_experts, num_local_experts",
+        "mixtral, num_local_experts, num_experts",
+        "gpt_oss, num_local_experts, num_experts",
+        "glm4_moe, n_routed_experts, num_local_experts"
+    })
+    void theOtherNameOfTheNumberOfExpertsWins(String modelType, String field, String other) {
+        ModelDir model = ModelDir.of(dir, modelType).with(field, "16");
+        assertThat(experts(model.read())).isEqualTo(16);
+        assertThat(experts(model.with(other, "32").read())).isEqualTo(32);
+    }
+
+    private static int experts(ModelSpec spec) {
+        return ((MixtureOfExperts) spec.layers().get(3).feedForward()).experts().size();
     }
 
     /** An engine takes a matrix of a layer without a scale as bf16, however the experts are stored. */
