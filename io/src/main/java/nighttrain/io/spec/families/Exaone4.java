@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 
 /**
@@ -24,12 +23,9 @@ final class Exaone4 {
         List<Integer> windows = Windows.fullEvery(fullEvery(json), json, sizes.layers(), window);
         return Olmo2.model(json, sizes, number -> {
             String layer = LlamaNames.layer(number);
-            HeadNorms headNorms = new HeadNorms(
-                    Norm.rms(layer + "self_attn.q_norm", sizes.headDim(), epsilon),
-                    Norm.rms(layer + "self_attn.k_norm", sizes.headDim(), epsilon));
+            Optional<HeadNorms> norms = Optional.of(names.headNorms(layer, epsilon));
             boolean turned = !slides || windows.get(number) > 0;
-            return names.attention(
-                    layer, false, false, Optional.of(headNorms), rope.filter(positions -> turned), windows.get(number));
+            return names.attention(layer, false, false, norms, rope.filter(positions -> turned), windows.get(number));
         });
     }
 

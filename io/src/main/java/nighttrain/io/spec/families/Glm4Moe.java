@@ -12,7 +12,6 @@ import nighttrain.io.spec.MixtureOfExperts.Router.Score;
 import nighttrain.io.spec.MixtureOfExperts.Shared;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Vector;
 import nighttrain.io.spec.Rope;
@@ -38,24 +37,23 @@ final class Glm4Moe {
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = LlamaNames.layer(i);
-            HeadNorms headNorms = new HeadNorms(
-                    Norm.rms(layer + "self_attn.q_norm", sizes.headDim(), epsilon),
-                    Norm.rms(layer + "self_attn.k_norm", sizes.headDim(), epsilon));
+            Optional<HeadNorms> norms = normsHeads ? Optional.of(names.headNorms(layer, epsilon)) : Optional.empty();
             layers.add(LayerSpec.preNorm(
                     Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
-                    names.attention(layer, bias, false, Optional.of(headNorms).filter(norms -> normsHeads), rope, 0),
+                    names.attention(layer, bias, false, norms, rope, 0),
                     Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
                     i < withMlp
                             ? names.gatedMlp(layer, activation, false)
-                            : mixture(json, sizes.hidden(), layer + "mlp.", activation)));
+                            : mixture(json, names, layer + "mlp.", activation)));
         }
         return names.model(json, layers, Wiring.dense(), Norm.rms("model.norm", sizes.hidden(), epsilon));
     }
 
-    private static FeedForward mixture(ConfigJson json, int hidden, String at, Mlp.Activation activation) {
+    private static FeedForward mixture(ConfigJson json, LlamaNames names, String at, Mlp.Activation activation) {
         int experts = json.size("num_local_experts", json.size("n_routed_experts", 128));
         int chosen = ExpertLayout.chosen(json, 8, experts);
-        ExpertLayout layout = new ExpertLayout(experts, hidden, json.size("moe_intermediate_size", 1408));
+        ExpertLayout layout =
+                new ExpertLayout(experts, names.sizes().hidden(), json.size("moe_intermediate_size", 1408));
         Router router = new Router(
                 Optional.empty(),
                 layout.router(at + "gate", false),
@@ -67,17 +65,9 @@ final class Glm4Moe {
                 json.flag("norm_topk_prob", true),
                 json.positive("routed_scaling_factor", 1),
                 Optional.empty());
-        Mlp shared =
-                shared(at + "shared_experts.", activation, hidden, layout.width() * json.size("n_shared_experts", 1));
+        int sharedWidth = layout.width() * json.size("n_shared_experts", 1);
+        Mlp shared = names.gatedMlp(at + "shared_experts.", activation, sharedWidth, false);
         return Qwen3Moe.mixture(layout, at, activation, router, Optional.of(new Shared(shared, Optional.empty())));
-    }
-
-    private static Mlp shared(String at, Mlp.Activation activation, int hidden, int width) {
-        return new Mlp(
-                activation,
-                Optional.of(Linear.of(at + "gate_proj", width, hidden, false)),
-                Linear.of(at + "up_proj", width, hidden, false),
-                Linear.of(at + "down_proj", hidden, width, false));
     }
 
     private static Optional<Groups> groups(ConfigJson json, int experts, int chosen) {

@@ -49,12 +49,24 @@ record LlamaNames(Sizes sizes) {
                 window);
     }
 
+    /** Returns norms of each head of queries and keys. */
+    HeadNorms headNorms(String layer, double epsilon) {
+        return new HeadNorms(
+                Norm.rms(layer + "self_attn.q_norm", sizes.headDim(), epsilon),
+                Norm.rms(layer + "self_attn.k_norm", sizes.headDim(), epsilon));
+    }
+
     Mlp gatedMlp(String layer, Mlp.Activation activation, boolean bias) {
+        return gatedMlp(layer + "mlp.", activation, sizes.intermediate(), bias);
+    }
+
+    /** Returns an MLP of this width, such as a shared expert; {@code at} is the prefix of its names. */
+    Mlp gatedMlp(String at, Mlp.Activation activation, int width, boolean bias) {
         return new Mlp(
                 activation,
-                Optional.of(Linear.of(layer + "mlp.gate_proj", sizes.intermediate(), sizes.hidden(), bias)),
-                Linear.of(layer + "mlp.up_proj", sizes.intermediate(), sizes.hidden(), bias),
-                Linear.of(layer + "mlp.down_proj", sizes.hidden(), sizes.intermediate(), bias));
+                Optional.of(Linear.of(at + "gate_proj", width, sizes.hidden(), bias)),
+                Linear.of(at + "up_proj", width, sizes.hidden(), bias),
+                Linear.of(at + "down_proj", sizes.hidden(), width, bias));
     }
 
     Mlp plainMlp(String layer, Mlp.Activation activation, boolean bias) {

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.IntFunction;
 import nighttrain.io.UserError;
-import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
@@ -70,14 +69,11 @@ final class ParallelTrack {
         boolean headNorms = json.flag("use_qk_norm", false);
         return number -> {
             String layer = layer(number);
-            HeadNorms norms = new HeadNorms(
-                    Norm.rms(layer + "self_attn.q_norm", sizes.headDim(), epsilon),
-                    Norm.rms(layer + "self_attn.k_norm", sizes.headDim(), epsilon));
             return names.attention(
                     layer,
                     bias,
                     bias,
-                    headNorms ? Optional.of(norms) : Optional.empty(),
+                    headNorms ? Optional.of(names.headNorms(layer, epsilon)) : Optional.empty(),
                     turned.get(number) ? Optional.of(rope) : Optional.empty(),
                     windows.get(number));
         };

@@ -38,7 +38,7 @@ final class Qwen2Moe {
                             at,
                             activation,
                             Router.softmax(layout.router(at + "gate", false), chosen, renormalized),
-                            Optional.of(Qwen35Moe.shared(at, activation, sizes.hidden(), sharedWidth)))
+                            Optional.of(Qwen35Moe.shared(names, at, activation, sharedWidth)))
                     : names.gatedMlp(LlamaNames.layer(layer), activation, false);
         });
     }

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntFunction;
-import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.Mlp.Activation;
@@ -43,13 +42,11 @@ final class Qwen3 {
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = LlamaNames.layer(i);
-            HeadNorms headNorms = new HeadNorms(
-                    Norm.rms(layer + "self_attn.q_norm", sizes.headDim(), epsilon),
-                    Norm.rms(layer + "self_attn.k_norm", sizes.headDim(), epsilon));
             layers.add(names.layer(
                     wiring,
                     Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
-                    names.attention(layer, bias, bias, Optional.of(headNorms), rope, windows.get(i)),
+                    names.attention(
+                            layer, bias, bias, Optional.of(names.headNorms(layer, epsilon)), rope, windows.get(i)),
                     Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
                     feedForward.apply(i)));
         }

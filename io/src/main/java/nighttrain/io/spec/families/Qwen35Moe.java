@@ -37,18 +37,15 @@ final class Qwen35Moe {
                     Router.softmax(layout.router(at + "gate", false), chosen, true),
                     new MixtureOfExperts.Activation.Plain(activation),
                     each,
-                    Optional.of(shared(at, activation, sizes.hidden(), sharedWidth)));
+                    Optional.of(shared(new LlamaNames(sizes), at, activation, sharedWidth)));
         });
     }
 
     /** Returns the shared expert; {@code at} is the prefix of the mixture's names. */
-    static Shared shared(String at, Mlp.Activation activation, int hidden, int width) {
+    static Shared shared(LlamaNames names, String at, Mlp.Activation activation, int width) {
         return new Shared(
-                new Mlp(
-                        activation,
-                        Optional.of(Linear.of(at + "shared_expert.gate_proj", width, hidden, false)),
-                        Linear.of(at + "shared_expert.up_proj", width, hidden, false),
-                        Linear.of(at + "shared_expert.down_proj", hidden, width, false)),
-                Optional.of(Linear.of(at + "shared_expert_gate", 1, hidden, false)));
+                names.gatedMlp(at + "shared_expert.", activation, width, false),
+                Optional.of(
+                        Linear.of(at + "shared_expert_gate", 1, names.sizes().hidden(), false)));
     }
 }
