@@ -59,7 +59,7 @@ final class EnginePlanning {
         checkFits(
                 "steps",
                 maxNumSeqs + " sequences and " + maxBatchTokens + " tokens",
-                // On GPUs; here numbers are wider.
+                // The buffers of GPUs, whose numbers are narrower: CPUs need at least these bytes.
                 ModelBlocks.of(model, 0, ranks).bufferBytes(maxBatchTokens, maxNumSeqs) * ranks * replicas,
                 heapBytes - weightBytes,
                 "--max-num-seqs or --max-num-batched-tokens");

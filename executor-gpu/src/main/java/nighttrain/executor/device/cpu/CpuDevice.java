@@ -22,7 +22,7 @@ import nighttrain.io.spec.WeightFormat;
 
 /** The reference device, and the default without GPUs: fp32 on the heap; the ranks of a replica are threads of this process. */
 public final class CpuDevice implements Device {
-    /** What an array holds in every JVM. */
+    /** Most elements of an array that every JVM allows. */
     private static final int MOST_NUMBERS = Integer.MAX_VALUE - 8;
 
     private final ThreadTeam team;

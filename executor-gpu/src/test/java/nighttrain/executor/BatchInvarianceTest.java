@@ -31,15 +31,15 @@ import nighttrain.io.constraint.TokenAutomaton;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Random requests of all kinds, among others on few pages, get the bits that each gets alone, without a cache of prefixes. */
-class CrowdTest {
+/** The answer to a request has the same bits in a batch of random requests on few pages, with a prefix cache, as in a batch of its own without one. */
+class BatchInvarianceTest {
     private static final int VOCABULARY = 96;
     private static final int LONGEST = 60;
     private static final List<TokenAutomaton> AUTOMATA = IntStream.range(0, 4)
             .mapToObj(i -> Dfa.random(new Random(i), 4 + 5 * i, VOCABULARY, 0).automaton())
             .toList();
 
-    /** What of an answer depends on its request alone. */
+    /** The parts of an answer that depend on its request only. */
     private record Answer(
             long id, List<Integer> tokens, FinishReason reason, List<TokenLogprobs> logprobs, List<Float> scores) {
         static Answer of(Generation generation) {
@@ -65,7 +65,7 @@ class CrowdTest {
         "ladder-converted, 2, true",
         "parallel-track, 4, true"
     })
-    void everyAnswerIsThatOfItsRequestAlone(String name, int ranks, boolean preempted) throws Exception {
+    void answersDoNotDependOnOtherRequests(String name, int ranks, boolean preempted) throws Exception {
         Random random = new Random(name.hashCode());
         List<int[]> beginnings = IntStream.of(0, 3, 16, 40)
                 .mapToObj(length -> random.ints(length, 0, VOCABULARY).toArray())
@@ -74,10 +74,10 @@ class CrowdTest {
                 .mapToObj(id -> request(id, beginnings.get(random.nextInt(4)), random))
                 .toList();
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
-                Engine alone = Engines.open(config(1, ranks, new StepConfig(1, LONGEST, LONGEST), false), checkpoint);
-                Engine crowd = Engines.open(config(2, ranks, new StepConfig(6, 11, LONGEST), true), checkpoint)) {
-            assertThat(answers(crowd, requests)).isEqualTo(answers(alone, requests));
-            EngineStats stats = crowd.stats();
+                Engine single = Engines.open(config(1, ranks, new StepConfig(1, LONGEST, LONGEST), false), checkpoint);
+                Engine batched = Engines.open(config(2, ranks, new StepConfig(6, 11, LONGEST), true), checkpoint)) {
+            assertThat(answers(batched, requests)).isEqualTo(answers(single, requests));
+            EngineStats stats = batched.stats();
             assertThat(stats.preemptions()).isGreaterThanOrEqualTo(preempted ? 1 : 0);
             assertThat(stats.tokens().cachedPrompt()).isPositive();
             assertThat(stats.finished()).isEqualTo(requests.size());
@@ -113,11 +113,11 @@ class CrowdTest {
     }
 
     /** Outputs are expected to be short, so that rows are admitted that do not fit to their ends. */
-    private static EngineConfig config(int replicas, int ranks, StepConfig steps, boolean crowded) {
+    private static EngineConfig config(int replicas, int ranks, StepConfig steps, boolean batched) {
         return EngineConfig.on(Backend.CPU)
                 .with(new Layout(replicas, ranks))
                 .with(steps)
-                .with(new KvConfig(4, crowded ? 24 : 0, crowded))
+                .with(new KvConfig(4, batched ? 24 : 0, batched))
                 .with(new Lengths(1, 1))
                 .withThreads(1);
     }
