@@ -128,7 +128,10 @@ final class Ropes {
                 .toList();
     }
 
-    /** Returns whether a family's own scaling gives way: {@code {}} says "unscaled" in {@code rope_parameters} and nothing in {@code rope_scaling}. */
+    /**
+     * Returns whether config.json chooses a scaling, so that the family's default does not apply. An empty {@code rope_parameters} means
+     * unscaled; an empty {@code rope_scaling} is ignored.
+     */
     static boolean areSaid(ConfigJson json) {
         return json.has("rope_parameters") || json.object("rope_scaling").isPresent();
     }
