@@ -31,11 +31,12 @@ final class Gpt2 {
         }
         boolean scaled = json.flag("scale_attn_weights", true);
         Mlp.Activation activation = json.gelu("activation_function");
-        int hidden = json.requiredSize(key(json, "n_embd", "hidden_size"));
+        String hiddenKey = key(json, "n_embd", "hidden_size");
+        int hidden = json.requiredSize(hiddenKey);
         String headsKey = key(json, "n_head", "num_attention_heads");
         int heads = json.requiredSize(headsKey);
         if (hidden % heads != 0) {
-            throw json.bad(headsKey, "must divide n_embd, " + hidden);
+            throw json.bad(headsKey, "must divide " + hiddenKey + ", " + hidden);
         }
         int layerCount = json.requiredParts(key(json, "n_layer", "num_hidden_layers"));
         int inner = json.size("n_inner", 4 * hidden);

@@ -1,6 +1,7 @@
 package nighttrain.io.spec.families;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.util.List;
@@ -277,16 +278,20 @@ class FamiliesTest {
 
     @Test
     void otherNamesOfGpt2sSizesWin() {
-        ModelSpec gpt2 = ModelDir.of(dir, "gpt2")
+        ModelDir model = ModelDir.of(dir, "gpt2")
                 .with("hidden_size", "48")
                 .with("num_attention_heads", "2")
                 .with("num_hidden_layers", "3")
-                .with("max_position_embeddings", "64")
-                .read();
+                .with("max_position_embeddings", "64");
+        ModelSpec gpt2 = model.read();
         assertThat(gpt2.hiddenSize()).isEqualTo(48);
         assertThat(attention(gpt2).heads()).isEqualTo(2);
         assertThat(gpt2.layers()).hasSize(3);
         assertThat(gpt2.maxPositions()).isEqualTo(64);
+        assertThatThrownBy(model.with("num_attention_heads", "5")::read)
+                .hasMessage(
+                        "bad num_attention_heads in %s: 5 (must divide hidden_size, 48; correct it)",
+                        model.configFile());
     }
 
     /** Kraken's training script has no biases by default, and its learned positions allow heads of any width. */
