@@ -16,8 +16,7 @@ import nighttrain.io.spec.Wiring;
 /** Qwen 2 and 2.5 (arXiv 2407.10671): Llama with biases on queries, keys and values, some layers with a window. */
 final class Qwen2 {
     /** Keys that files of this family may have and transformers ignores. */
-    static final Set<String> IGNORED =
-            Set.of("partial_rotary_factor", "attention_bias", "mlp_bias", "sliding_window", "max_window_layers");
+    static final Set<String> IGNORED = Set.of("partial_rotary_factor", "attention_bias", "mlp_bias", "sliding_window");
 
     private Qwen2() {}
 

@@ -16,8 +16,7 @@ import nighttrain.io.spec.Wiring;
 /** Qwen 3 (arXiv 2505.09388): Llama with an RMSNorm on every head of queries and keys, some layers with a window. */
 final class Qwen3 {
     /** Keys that files of this family may have and transformers ignores. */
-    static final Set<String> IGNORED =
-            Set.of("partial_rotary_factor", "mlp_bias", "sliding_window", "max_window_layers");
+    static final Set<String> IGNORED = Set.of("partial_rotary_factor", "mlp_bias", "sliding_window");
 
     private Qwen3() {}
 

@@ -28,7 +28,7 @@ import nighttrain.io.spec.Wiring;
  */
 final class Qwen35 {
     /** Keys that files of this family may have and transformers ignores. */
-    static final Set<String> IGNORED = Set.of("sliding_window", "max_window_layers");
+    static final Set<String> IGNORED = Set.of("sliding_window");
 
     private static final Sizes.Defaults ABSENT = new Sizes.Defaults(32_768, 4, 256, 16, 248_320);
     private static final String FULL = "full_attention";

@@ -16,8 +16,7 @@ import nighttrain.io.spec.ModelSpec;
 /** Qwen 3 with experts instead of MLPs, in all layers or in some (arXiv 2505.09388). */
 final class Qwen3Moe {
     /** Keys that files of this family may have and transformers ignores. */
-    static final Set<String> IGNORED =
-            Set.of("partial_rotary_factor", "mlp_bias", "sliding_window", "max_window_layers", "layer_types");
+    static final Set<String> IGNORED = Set.of("partial_rotary_factor", "mlp_bias", "sliding_window", "layer_types");
 
     private Qwen3Moe() {}
 

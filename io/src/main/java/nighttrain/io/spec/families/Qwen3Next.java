@@ -13,7 +13,7 @@ import nighttrain.io.spec.ModelSpec;
  */
 final class Qwen3Next {
     /** Keys that files of this family may have and transformers ignores. */
-    static final Set<String> IGNORED = Set.of("mlp_bias", "sliding_window", "use_sliding_window", "max_window_layers");
+    static final Set<String> IGNORED = Set.of("mlp_bias", "sliding_window", "use_sliding_window");
 
     private static final Sizes.Defaults ABSENT = new Sizes.Defaults(32_768, 2, 256, 16, 151_936, 5632);
 
