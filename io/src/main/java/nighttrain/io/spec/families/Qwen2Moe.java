@@ -1,11 +1,6 @@
 package nighttrain.io.spec.families;
 
-import java.util.List;
-import java.util.Optional;
 import java.util.Set;
-import java.util.function.IntPredicate;
-import nighttrain.io.spec.MixtureOfExperts.Router;
-import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 
 /**
@@ -21,25 +16,14 @@ final class Qwen2Moe {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(32_768, 16, 0));
         LlamaNames names = new LlamaNames(sizes);
-        Mlp.Activation activation = json.silu("hidden_act");
         int experts = json.size("num_experts", 60);
-        int chosen = ExpertLayout.chosen(json, 4, experts);
-        ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.size("moe_intermediate_size", 1408));
         int sharedWidth = json.size("shared_expert_intermediate_size", 5632);
-        boolean renormalized = json.flag("norm_topk_prob", false);
         int mostWindows = json.integer("max_window_layers", 28);
-        List<Integer> windows = Windows.ofQwen(json, sizes.layers(), layer -> layer % 2 == 0 && layer < mostWindows);
-        IntPredicate sparse = Qwen3Moe.sparse(json, sizes.layers());
-        return Qwen2.model(json, sizes, json.flag("qkv_bias", true), windows, layer -> {
-            String at = LlamaNames.layer(layer) + "mlp.";
-            return sparse.test(layer)
-                    ? Qwen3Moe.mixture(
-                            layout,
-                            at,
-                            activation,
-                            Router.softmax(layout.router(at + "gate", false), chosen, renormalized),
-                            Optional.of(Qwen35Moe.shared(names, at, activation, sharedWidth)))
-                    : names.gatedMlp(LlamaNames.layer(layer), activation, false);
-        });
+        return Qwen2.model(
+                json,
+                sizes,
+                json.flag("qkv_bias", true),
+                Windows.ofQwen(json, sizes.layers(), layer -> layer % 2 == 0 && layer < mostWindows),
+                Qwen3Moe.feedForwards(json, names, experts, new Qwen3Moe.Defaults(4, 1408, false), sharedWidth));
     }
 }

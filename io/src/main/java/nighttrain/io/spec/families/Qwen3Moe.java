@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.MixtureOfExperts;
@@ -23,13 +24,32 @@ final class Qwen3Moe {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(32_768, 4, 0));
         LlamaNames names = new LlamaNames(sizes);
-        Mlp.Activation activation = json.silu("hidden_act");
         int experts = json.size("num_local_experts", json.size("num_experts", 128));
-        ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.size("moe_intermediate_size", 768));
-        int chosen = ExpertLayout.chosen(json, 8, experts);
-        boolean renormalized = json.flag("norm_topk_prob", false);
-        IntPredicate sparse = sparse(json, sizes.layers());
-        return Qwen3.model(json, sizes, windows(json, sizes.layers()), layer -> {
+        return Qwen3.model(
+                json,
+                sizes,
+                windows(json, sizes.layers()),
+                feedForwards(json, names, experts, new Defaults(8, 768, false), 0));
+    }
+
+    /** The defaults of a family for {@code num_experts_per_tok}, {@code moe_intermediate_size} and {@code norm_topk_prob}. */
+    record Defaults(int chosen, int width, boolean renormalized) {}
+
+    /**
+     * Returns the feed-forwards by layer: experts in some layers, MLPs in the others.
+     *
+     * @param experts number of experts
+     * @param sharedWidth width of the shared expert; 0: none
+     */
+    static IntFunction<FeedForward> feedForwards(
+            ConfigJson json, LlamaNames names, int experts, Defaults absent, int sharedWidth) {
+        Mlp.Activation activation = json.silu("hidden_act");
+        int chosen = ExpertLayout.chosen(json, absent.chosen(), experts);
+        ExpertLayout layout =
+                new ExpertLayout(experts, names.sizes().hidden(), json.size("moe_intermediate_size", absent.width()));
+        boolean renormalized = json.flag("norm_topk_prob", absent.renormalized());
+        IntPredicate sparse = sparse(json, names.sizes().layers());
+        return layer -> {
             String at = LlamaNames.layer(layer) + "mlp.";
             return sparse.test(layer)
                     ? mixture(
@@ -37,9 +57,11 @@ final class Qwen3Moe {
                             at,
                             activation,
                             Router.softmax(layout.router(at + "gate", false), chosen, renormalized),
-                            Optional.empty())
+                            sharedWidth == 0
+                                    ? Optional.empty()
+                                    : Optional.of(Qwen35Moe.shared(names, at, activation, sharedWidth)))
                     : names.gatedMlp(LlamaNames.layer(layer), activation, false);
-        });
+        };
     }
 
     /** Returns which layers have experts. */

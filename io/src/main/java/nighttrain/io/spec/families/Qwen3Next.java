@@ -1,10 +1,6 @@
 package nighttrain.io.spec.families;
 
-import java.util.Optional;
 import java.util.Set;
-import java.util.function.IntPredicate;
-import nighttrain.io.spec.MixtureOfExperts.Router;
-import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 
 /**
@@ -22,23 +18,12 @@ final class Qwen3Next {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, ABSENT);
         LlamaNames names = new LlamaNames(sizes);
-        Mlp.Activation activation = json.silu("hidden_act");
         int experts = json.size("num_experts", 512);
-        int chosen = ExpertLayout.chosen(json, 10, experts);
-        ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.size("moe_intermediate_size", 512));
         int sharedWidth = json.size("shared_expert_intermediate_size", 512);
-        boolean renormalized = json.flag("norm_topk_prob", true);
-        IntPredicate sparse = Qwen3Moe.sparse(json, sizes.layers());
-        return Qwen35.model(json, sizes, DeltaNetLayout::byKeyHead, layer -> {
-            String at = LlamaNames.layer(layer) + "mlp.";
-            return sparse.test(layer)
-                    ? Qwen3Moe.mixture(
-                            layout,
-                            at,
-                            activation,
-                            Router.softmax(layout.router(at + "gate", false), chosen, renormalized),
-                            Optional.of(Qwen35Moe.shared(names, at, activation, sharedWidth)))
-                    : names.gatedMlp(LlamaNames.layer(layer), activation, false);
-        });
+        return Qwen35.model(
+                json,
+                sizes,
+                DeltaNetLayout::byKeyHead,
+                Qwen3Moe.feedForwards(json, names, experts, new Qwen3Moe.Defaults(10, 512, true), sharedWidth));
     }
 }
